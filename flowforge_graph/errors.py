@@ -1,0 +1,213 @@
+"""Every error that this package raises on purpose.
+
+One root, :class:`FlowforgeGraphError`. Each error is one sentence that says what is wrong and where, carries the
+objects it speaks of, and also is the builtin that a caller would expect. They pickle, so that they cross processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+ARROW = " → "
+
+__all__ = [
+    "CompletionConflict",
+    "CycleError",
+    "DatabaseError",
+    "DatabaseNewer",
+    "DispatchError",
+    "DuplicateTrigger",
+    "ExecutionConflict",
+    "ExecutionNotFound",
+    "FlowforgeGraphError",
+    "ImageError",
+    "InvalidDefinition",
+    "InvalidExecution",
+    "InvalidSchedule",
+    "InvalidTime",
+    "InvalidTrigger",
+    "InvalidWorkflow",
+    "LeaseLost",
+    "PermanentDispatchError",
+    "TableConflict",
+    "TriggerNotFound",
+    "WorkflowConflict",
+    "WorkflowNotFound",
+]
+
+
+class FlowforgeGraphError(Exception):
+    """The root of all errors of this package."""
+
+
+class _Sentence(FlowforgeGraphError):
+    """An error whose whole content is one ready sentence."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+# What a caller handed over and that is not acceptable.
+
+
+class InvalidTrigger(_Sentence, ValueError):
+    """A trigger value with a field that cannot be accepted."""
+
+
+class InvalidWorkflow(_Sentence, ValueError):
+    """A workflow value with a field that cannot be accepted."""
+
+
+class InvalidExecution(_Sentence, ValueError):
+    """A start, completion or cancellation with a field that cannot be accepted."""
+
+
+class InvalidSchedule(_Sentence, ValueError):
+    """A cron expression or time zone that cannot be accepted."""
+
+
+class InvalidTime(_Sentence, ValueError):
+    """A datetime without a time zone, where only an instant will do."""
+
+
+class InvalidDefinition(_Sentence, ValueError):
+    """A trigger file that cannot be accepted; the sentence begins with the file, the line and the key."""
+
+
+class ImageError(_Sentence, RuntimeError):
+    """A diagram that could not be drawn."""
+
+
+class CycleError(FlowforgeGraphError, ValueError):
+    """'{downstream}' cannot depend on '{upstream}': {chain} would be a cycle.
+
+    ``chain`` starts and ends with the same workflow and follows the data: ``("A", "B", "A")`` for "A depends on B"
+    where B already depends on A.
+    """
+
+    def __init__(self, chain: Sequence[str], source: str | None = None) -> None:
+        super().__init__(tuple(chain), source)
+        self.chain: tuple[str, ...] = tuple(chain)
+        self.source = source
+
+    @property
+    def upstream(self) -> str:
+        """The workflow that was to become the upstream: the last but one of the chain."""
+        return self.chain[-2]
+
+    @property
+    def downstream(self) -> str:
+        """The workflow that was to depend on it: the first and last of the chain."""
+        return self.chain[0]
+
+    def __str__(self) -> str:
+        where = f"{self.source}: " if self.source else ""
+        return (
+            f"{where}'{self.downstream}' cannot depend on '{self.upstream}': {ARROW.join(self.chain)} would be a cycle"
+        )
+
+
+class DuplicateTrigger(_Sentence, ValueError):
+    """A trigger that says exactly what a stored one already says; ``existing_id`` names that one."""
+
+    def __init__(self, message: str, existing_id: str | None = None) -> None:
+        super().__init__(message)
+        self.args = (message, existing_id)
+        self.existing_id = existing_id
+
+
+# What is not there.
+
+
+class _NotFound(FlowforgeGraphError, LookupError):
+    kind = "object"
+
+    def __init__(self, identifier: str) -> None:
+        super().__init__(identifier)
+        self.identifier = identifier
+
+    def __str__(self) -> str:
+        return f"there is no {self.kind} '{self.identifier}'"
+
+
+class WorkflowNotFound(_NotFound):
+    """There is no workflow of this id."""
+
+    kind = "workflow"
+
+
+class TriggerNotFound(_NotFound):
+    """There is no trigger of this id."""
+
+    kind = "trigger"
+
+
+class ExecutionNotFound(_NotFound):
+    """There is no execution of this id."""
+
+    kind = "execution"
+
+
+# What contradicts something stored.
+
+
+class WorkflowConflict(_Sentence, ValueError):
+    """A workflow of this id exists already, or belongs to another source."""
+
+
+class ExecutionConflict(_Sentence, ValueError):
+    """An execution of this id exists for another workflow, or has ended and cannot be changed."""
+
+
+class CompletionConflict(FlowforgeGraphError, ValueError):
+    """The execution has already ended with another status."""
+
+    def __init__(self, execution_id: str, stored_status: str, status: str) -> None:
+        super().__init__(execution_id, stored_status, status)
+        self.execution_id = execution_id
+        self.stored_status = stored_status
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"execution '{self.execution_id}' has already ended as {self.stored_status}, not as {self.status}"
+
+
+class LeaseLost(FlowforgeGraphError, RuntimeError):
+    """The claim is no longer the one stored: another dispatcher holds the execution, or it has ended."""
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(execution_id)
+        self.execution_id = execution_id
+
+    def __str__(self) -> str:
+        return f"the claim on execution '{self.execution_id}' is lost: another process took it over, or it has ended"
+
+
+# What an executor answers.
+
+
+class DispatchError(_Sentence, RuntimeError):
+    """The executor could not start the execution now; trying again later may help."""
+
+
+class PermanentDispatchError(DispatchError):
+    """The executor can never start this execution: no retry will help."""
+
+
+# What the database says.
+
+
+class DatabaseError(_Sentence, RuntimeError):
+    """The database could not be read or written: locked, full, read-only or out of reach."""
+
+
+class DatabaseNewer(DatabaseError):
+    """The database was migrated by a newer version of this package."""
+
+
+class TableConflict(DatabaseError):
+    """The database holds a table with the name of one of ours that is not ours."""
