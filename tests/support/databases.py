@@ -1,0 +1,83 @@
+"""Databases for tests: files for SQLite, and one real PostgreSQL for all workers of a test run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+_FOLDER = "FLOWFORGE_TEST_SERVERS"
+_OWNER = "FLOWFORGE_TEST_OWNER"
+
+# Safe for every test but one that cuts the power: the server itself is never killed while a test looks.
+FAST_SETTINGS = ("fsync=off", "full_page_writes=off", "shared_buffers=64MB", "jit=off")
+DURABLE_SETTINGS = ("shared_buffers=64MB",)
+
+
+def open_server_room() -> None:
+    """Make the folder that all workers of this test run find through the environment; the caller owns the servers."""
+    os.environ[_FOLDER] = tempfile.mkdtemp(prefix="ffg-")
+    os.environ[_OWNER] = str(os.getpid())
+    Path(os.environ[_FOLDER]).chmod(0o755)
+
+
+def close_server_room() -> None:
+    """End every server that was started in the room, by its own process id, and wait until it is gone."""
+    room = Path(os.environ.pop(_FOLDER))
+    for keeper in room.glob("*/keeper.pid"):
+        os.kill(int(keeper.read_text()), signal.SIGTERM)
+        while keeper.parent.exists():
+            time.sleep(0.01)
+    shutil.rmtree(room)
+
+
+class PostgresServer:
+    """One server of the room, started by whoever asks first."""
+
+    def __init__(self, name: str, settings: Sequence[str]) -> None:
+        self.folder = Path(os.environ[_FOLDER]) / name
+        with _locked(self.folder.with_suffix(".lock")):
+            if not self.folder.exists():
+                self._start(settings)
+
+    def _start(self, settings: Sequence[str]) -> None:
+        self.folder.mkdir(mode=0o755)
+        program = Path(__file__).with_name("postgres_process.py")
+        command = [sys.executable, str(program), str(self.folder), os.environ[_OWNER], *settings]
+        started = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        if started.returncode:
+            raise RuntimeError(started.stderr)
+
+    @contextmanager
+    def fresh_database(self) -> Iterator[str]:
+        """The URL of a new, empty database, which is dropped at the end whoever is still connected."""
+        name = f"t{uuid.uuid4().hex[:16]}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        try:
+            yield f"postgresql+psycopg://postgres@/{name}?host={self.folder}"
+        finally:
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def run(self, statement: str) -> None:
+        """Run one statement as the owner of everything."""
+        where = {"host": str(self.folder), "user": "postgres", "dbname": "postgres"}
+        with psycopg.connect(**where, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
