@@ -71,8 +71,7 @@ class PostgresServer:
 
     def run(self, statement: str) -> None:
         """Run one statement as the owner of everything."""
-        where = {"host": str(self.folder), "user": "postgres", "dbname": "postgres"}
-        with psycopg.connect(**where, autocommit=True) as connection:
+        with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
             connection.execute(statement)
 
 
