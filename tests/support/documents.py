@@ -1,0 +1,72 @@
+"""Pages whose examples are run: fenced blocks of a Markdown file, and what they show."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_CHANGING = (
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<id>"),
+    (re.compile(r"\b\d+(\.\d+)? ?(ms|s)\b"), "<time>"),
+    (re.compile(r" {2,}"), "  "),
+    (re.compile(r"[─━]+"), "─"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """One fenced block of a page; ``line`` is that of its opening fence."""
+
+    language: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownCommand:
+    """A command of a console block and the output that the page shows for it."""
+
+    command: str
+    output: str
+    line: int
+
+
+def blocks_of(page: Path, *languages: str) -> list[Block]:
+    """The fenced blocks of ``page`` in the given languages, in order."""
+    text = page.read_text(encoding="utf-8")
+    found = [
+        Block(language=match[1], text=match[2], line=text.count("\n", 0, match.start()) + 1)
+        for match in _FENCE.finditer(text)
+    ]
+    return [block for block in found if block.language in languages]
+
+
+def shown_commands(page: Path) -> list[ShownCommand]:
+    """The ``$`` commands of the console blocks of ``page``, each with the output below it."""
+    commands = []
+    for block in blocks_of(page, "console"):
+        for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            commands.append(ShownCommand(command=command, output=output, line=block.line))
+    return commands
+
+
+def without_changing_parts(output: str) -> str:
+    """``output`` with ids, durations and widths made equal, since they differ from run to run."""
+    for pattern, word in _CHANGING:
+        output = pattern.sub(word, output)
+    return "\n".join(line.rstrip() for line in output.strip().splitlines())
+
+
+def failures_of_session(page: Path) -> str:
+    """Run the pycon blocks of ``page`` as one session; answer the report of what differs, empty if nothing does."""
+    session = "\n".join(block.text for block in blocks_of(page, "pycon"))
+    test = doctest.DocTestParser().get_doctest(session, {"__name__": "__main__"}, page.name, str(page), 0)
+    assert test.examples, f"{page} shows no session"
+    report: list[str] = []
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    doctest.DocTestRunner(optionflags=flags, verbose=False).run(test, out=report.append)
+    return "".join(report)
