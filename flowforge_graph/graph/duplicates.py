@@ -1,0 +1,59 @@
+"""When two triggers of one workflow say exactly the same: the rule, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flowforge_graph.errors import DuplicateTrigger
+from flowforge_graph.graph.edges import AnyTrigger, DependencyEdge, StandaloneTrigger
+from flowforge_graph.model import DependencyTrigger, ScheduledTrigger
+from flowforge_graph.model.ids import shown
+
+
+def says_the_same(one: AnyTrigger, other: AnyTrigger) -> bool:
+    """Whether two triggers of different id may not both be stored.
+
+    Dependency triggers: same workflow, upstream and condition. Scheduled triggers of one workflow: same name (or
+    neither has one) and same cron and zone. Manual and event triggers may repeat.
+    """
+    if one.workflow_id != other.workflow_id:
+        return False
+    if isinstance(one, DependencyTrigger) and isinstance(other, DependencyTrigger):
+        return (one.depends_on_workflow_id, one.dependency_condition) == (
+            other.depends_on_workflow_id,
+            other.dependency_condition,
+        )
+    if isinstance(one, ScheduledTrigger) and isinstance(other, ScheduledTrigger):
+        return (one.trigger_name, one.cron_expression, one.timezone) == (
+            other.trigger_name,
+            other.cron_expression,
+            other.timezone,
+        )
+    return False
+
+
+def refuse_used_id(trigger_id: str) -> DuplicateTrigger:
+    """The error for an id that a stored trigger has."""
+    return DuplicateTrigger(f"there is already a trigger {shown(trigger_id)}: give the new one another id", trigger_id)
+
+
+def refuse_equal_edge(edge: DependencyEdge, *, among: Iterable[DependencyEdge]) -> None:
+    """Raise DuplicateTrigger if a trigger of another id ``among`` those of the same two workflows has its condition."""
+    for other in among:
+        if other.dependency_condition == edge.dependency_condition and other.id != edge.id:
+            raise DuplicateTrigger(
+                f"{shown(edge.workflow_id)} already depends on {shown(edge.depends_on_workflow_id)} "
+                f"{edge.dependency_condition}, by trigger {shown(other.id)}: change that one instead",
+                other.id,
+            )
+
+
+def refuse_equal_standalone(trigger: StandaloneTrigger, *, among: Iterable[StandaloneTrigger]) -> None:
+    """Raise DuplicateTrigger if a trigger of another id ``among`` those of the same workflow says the same."""
+    for other in among:
+        if other.id != trigger.id and says_the_same(trigger, other):
+            raise DuplicateTrigger(
+                f"{shown(trigger.workflow_id)} already has a trigger with this name, cron expression and time zone, "
+                f"{shown(other.id)}: give the new one another name or schedule",
+                other.id,
+            )

@@ -1,0 +1,259 @@
+"""What the graph consists of, and the steps that change it: each leaves adjacency, triggers and order in agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flowforge_graph.errors import CycleError, DuplicateTrigger, InvalidTrigger, TriggerNotFound
+from flowforge_graph.graph.bulk import link_all, with_edge, without_edge
+from flowforge_graph.graph.duplicates import refuse_equal_edge, refuse_equal_standalone, refuse_used_id
+from flowforge_graph.graph.edges import (
+    AnyTrigger,
+    DependencyEdge,
+    Entry,
+    StandaloneEntry,
+    StandaloneTrigger,
+    edge_of,
+    says_more_than_its_edge,
+)
+from flowforge_graph.graph.read_only import UNNAMED, Adjacency, NodeAttributes, edge_attributes
+from flowforge_graph.graph.topological_order import TopologicalOrder, whole_order
+from flowforge_graph.model import DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger
+from flowforge_graph.model.ids import shown
+
+
+class TriggerStore:
+    """The dictionaries behind a trigger graph.
+
+    ``successors`` and ``predecessors`` share the attributes of each edge, which are never changed in place: copies of
+    the store share them too. ``entries`` finds a trigger by id. ``kept`` holds only those dependency triggers that
+    say more than their edge does (a source, times).
+    """
+
+    def __init__(self) -> None:
+        self.successors: Adjacency = {}
+        self.predecessors: Adjacency = {}
+        self.nodes: dict[str, NodeAttributes] = {}
+        self.entries: dict[str, Entry] = {}
+        self.kept: dict[str, DependencyTrigger] = {}
+        self.last_seq = 0
+        self.order = TopologicalOrder(successors=self.successors, predecessors=self.predecessors)
+
+    def copy(self) -> TriggerStore:
+        """An independent store of the same content."""
+        copy = TriggerStore()
+        copy.successors.update((node, after.copy()) for node, after in self.successors.items())
+        copy.predecessors.update((node, before.copy()) for node, before in self.predecessors.items())
+        copy.nodes.update(self.nodes)
+        copy.entries.update(self.entries)
+        copy.kept.update(self.kept)
+        copy.last_seq = self.last_seq
+        copy.order.follow(self.order)
+        return copy
+
+    def entry(self, trigger_id: str) -> Entry:
+        """The entry of this id; raises TriggerNotFound."""
+        try:
+            return self.entries[trigger_id]
+        except KeyError:
+            raise TriggerNotFound(trigger_id) from None
+
+    def value(self, entry: Entry) -> AnyTrigger:
+        """The trigger that an entry stands for."""
+        if isinstance(entry, StandaloneEntry):
+            return entry.value
+        return self.kept.get(entry.id) or entry.as_trigger()
+
+    # One at a time.
+
+    def add_dependency(self, trigger: DependencyTrigger) -> None:
+        """Add a new dependency trigger; raises CycleError or DuplicateTrigger."""
+        seq = self.last_seq + 1
+        edge = edge_of(trigger, seq=seq)
+        if edge[0] in self.entries:
+            raise refuse_used_id(trigger.id)
+        self.insert(edge, refuse_equal=True)
+        self.last_seq = seq
+        if says_more_than_its_edge(trigger):
+            self.kept[trigger.id] = trigger
+
+    def insert(self, edge: DependencyEdge, *, refuse_equal: bool) -> None:
+        """Check a new edge, then link it: when this raises CycleError or DuplicateTrigger, nothing has changed.
+
+        The hot path, so in one piece for workflows that are known and an edge that agrees with the order.
+        """
+        downstream, upstream = edge[1], edge[2]
+        labels = self.order.labels
+        known = None
+        if upstream in labels and downstream in labels:
+            known = self.successors[upstream].get(downstream)
+            if known is None:
+                if labels[upstream] >= labels[downstream]:
+                    self._admit(upstream=upstream, downstream=downstream)
+            elif refuse_equal:
+                refuse_equal_edge(edge, among=known.triggers)
+        else:
+            self._add_nodes(upstream=upstream, downstream=downstream)
+        attributes = edge_attributes((edge,) if known is None else with_edge(known.triggers, edge))
+        self.successors[upstream][downstream] = attributes
+        self.predecessors[downstream][upstream] = attributes
+        self.entries[edge[0]] = edge
+
+    def _admit(self, *, upstream: str, downstream: str) -> None:
+        path = self.order.admit(tail=upstream, head=downstream)
+        if path is not None:
+            raise CycleError((*path, downstream))
+
+    def _add_nodes(self, *, upstream: str, downstream: str) -> None:
+        """Add one or both workflows of an edge, so placed that the order agrees with the edge at once."""
+        if upstream == downstream:
+            raise CycleError((downstream, downstream))
+        if downstream in self.nodes:
+            self._add_unplaced_node(upstream)
+            self.order.place_first(upstream)
+            return
+        if upstream not in self.nodes:
+            self.add_node(upstream)
+        self.add_node(downstream)
+
+    def add_node(self, workflow_id: str) -> None:
+        """Add a workflow without triggers."""
+        self._add_unplaced_node(workflow_id)
+        self.order.place_last(workflow_id)
+
+    def _add_unplaced_node(self, workflow_id: str) -> None:
+        self.successors[workflow_id] = {}
+        self.predecessors[workflow_id] = {}
+        self.nodes[workflow_id] = UNNAMED
+
+    def add_standalone(self, trigger: StandaloneTrigger) -> None:
+        """Add a trigger that joins no two workflows; raises DuplicateTrigger, InvalidTrigger for anything else."""
+        if not isinstance(trigger, ManualTrigger | ScheduledTrigger | EventTrigger):
+            raise InvalidTrigger(f"a trigger value is wanted, not {shown(trigger)}")
+        if trigger.id in self.entries:
+            raise refuse_used_id(trigger.id)
+        refuse_equal_standalone(trigger, among=self.nodes.get(trigger.workflow_id, UNNAMED).triggers)
+        self._attach_standalone(StandaloneEntry(trigger, self.last_seq + 1))
+
+    def _attach_standalone(self, entry: StandaloneEntry) -> None:
+        workflow_id = entry.value.workflow_id
+        if workflow_id not in self.nodes:
+            self.add_node(workflow_id)
+        node = self.nodes[workflow_id]
+        self.entries[entry.value.id] = entry
+        triggers = sorted((*node.triggers, entry.value), key=lambda trigger: self.entries[trigger.id].seq)
+        self.nodes[workflow_id] = NodeAttributes(node.name, tuple(triggers))
+        self.last_seq = max(self.last_seq, entry.seq)
+
+    def exchange(self, old: Entry, new: Entry) -> None:
+        """Put ``new``, already checked, in place of ``old`` of the same id."""
+        if isinstance(old, DependencyEdge) and isinstance(new, DependencyEdge) and old[1:3] == new[1:3]:
+            # The edge stays, and with it its place among its neighbours.
+            others = without_edge(self.successors[old[2]][old[1]].triggers, old.id)
+            self._relink(new, with_edge(others, new))
+            self.entries[new.id] = new
+            self.kept.pop(new.id, None)
+            return
+        self.remove(old)
+        if isinstance(new, DependencyEdge):
+            self.insert(new, refuse_equal=False)
+        else:
+            self._attach_standalone(new)
+
+    def remove(self, entry: Entry) -> None:
+        """Take the trigger from its edge or node; an edge goes with its last trigger, workflows stay."""
+        self._detach(entry)
+        self.drop(entry.id)
+
+    def drop(self, trigger_id: str) -> None:
+        """Forget the id of a trigger that no edge or node carries any more."""
+        del self.entries[trigger_id]
+        self.kept.pop(trigger_id, None)
+
+    def _detach(self, entry: Entry) -> None:
+        if isinstance(entry, DependencyEdge):
+            known = self.successors[entry.depends_on_workflow_id][entry.workflow_id]
+            self._relink(entry, without_edge(known.triggers, entry.id))
+        else:
+            node = self.nodes[entry.value.workflow_id]
+            left = tuple(trigger for trigger in node.triggers if trigger.id != entry.id)
+            self.nodes[entry.value.workflow_id] = NodeAttributes(node.name, left)
+
+    def _relink(self, edge: DependencyEdge, triggers: tuple[DependencyEdge, ...]) -> None:
+        """Let the edge of these two workflows carry ``triggers``; with none left there is no edge."""
+        after, before = self.successors[edge.depends_on_workflow_id], self.predecessors[edge.workflow_id]
+        if triggers:
+            after[edge.workflow_id] = before[edge.depends_on_workflow_id] = edge_attributes(triggers)
+        else:
+            del after[edge.workflow_id], before[edge.depends_on_workflow_id]
+
+    def cut_out(self, workflow_id: str) -> None:
+        """Remove a node with its edges; the ids of their triggers are dropped by the caller."""
+        for downstream in self.successors.pop(workflow_id):
+            del self.predecessors[downstream][workflow_id]
+        for upstream in self.predecessors.pop(workflow_id):
+            del self.successors[upstream][workflow_id]
+        del self.nodes[workflow_id]
+        self.order.forget(workflow_id)
+
+    # Many at once.
+
+    def add_unordered(self, triggers: Iterable[AnyTrigger]) -> bool:
+        """Link all, then order the whole graph in one pass. False, with some of them linked, if one cannot stay."""
+        edges, kept = [], []
+        for seq, trigger in enumerate(triggers, start=self.last_seq + 1):
+            if isinstance(trigger, DependencyTrigger):
+                edges.append(edge_of(trigger, seq=seq))
+                if says_more_than_its_edge(trigger):
+                    kept.append(trigger)
+            else:
+                self.last_seq = seq - 1
+                if not self._standalone_fits(trigger):
+                    return False
+        if self.link(edges, refuse_equal=True) is not None or not self.order_anew():
+            return False
+        self.kept.update((trigger.id, trigger) for trigger in kept)
+        return True
+
+    def _standalone_fits(self, trigger: StandaloneTrigger) -> bool:
+        try:
+            self.add_standalone(trigger)
+        except (DuplicateTrigger, InvalidTrigger):
+            return False
+        return True
+
+    def link(self, edges: Iterable[DependencyEdge], *, refuse_equal: bool) -> str | None:
+        """Link edges that nobody has checked for cycles: until ``order_anew`` has said yes, the order is void.
+
+        Answers the id of the first that cannot be linked, or None.
+        """
+        refused = link_all(
+            edges,
+            successors=self.successors,
+            predecessors=self.predecessors,
+            nodes=self.nodes,
+            entries=self.entries,
+            refuse_equal=refuse_equal,
+        )
+        self.last_seq = max(self.last_seq, max((entry.seq for entry in self.entries.values()), default=0))
+        return refused
+
+    def order_anew(self) -> bool:
+        """Order the whole graph; False, with the old labels in place, if it holds a cycle."""
+        order = whole_order(successors=self.successors, predecessors=self.predecessors)
+        if order is None:
+            return False
+        self.order.restart(order)
+        return True
+
+    def take_back(self, *, triggers: int, workflows: int, last_seq: int) -> None:
+        """Undo additions: leave so many of the first ``triggers`` and ``workflows``, as they were."""
+        while len(self.entries) > triggers:
+            trigger_id, entry = self.entries.popitem()
+            self._detach(entry)
+            self.kept.pop(trigger_id, None)
+        while len(self.nodes) > workflows:
+            workflow_id, _ = self.nodes.popitem()
+            del self.successors[workflow_id], self.predecessors[workflow_id]
+            self.order.labels.pop(workflow_id, None)
+        self.last_seq = last_seq
