@@ -1,0 +1,28 @@
+"""Triggers as code: load a file, check it, plan what it would change, apply that, and export what is stored."""
+
+from flowforge_graph.definitions.checking import check_definitions
+from flowforge_graph.definitions.exporting import definitions_text, export_definitions
+from flowforge_graph.definitions.loading import Definitions, load_definitions, parse_definitions
+from flowforge_graph.definitions.planning import (
+    DefinitionStore,
+    Plan,
+    PlannedChange,
+    apply_definitions,
+    decide,
+    plan_definitions,
+)
+
+__all__ = [
+    "DefinitionStore",
+    "Definitions",
+    "Plan",
+    "PlannedChange",
+    "apply_definitions",
+    "check_definitions",
+    "decide",
+    "definitions_text",
+    "export_definitions",
+    "load_definitions",
+    "parse_definitions",
+    "plan_definitions",
+]
