@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from flowforge_graph.errors import InvalidTime
@@ -75,7 +75,7 @@ def aware(value: object, name: str) -> datetime:
     if value.utcoffset() is None:
         raise InvalidTime(f"{name} {shown(value.isoformat())} has no time zone; give an aware datetime")
     try:
-        return value.astimezone(timezone.utc)  # noqa: UP017
+        return value.astimezone(UTC)
     except OverflowError as error:
         raise InvalidTime(f"{name} {shown(value.isoformat())} is outside the years 1 to 9999 of UTC") from error
 

@@ -6,7 +6,7 @@ because a service that only wants the next run has no engine whose clock could b
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from flowforge_graph.errors import InvalidSchedule
 from flowforge_graph.schedules.cron import CronExpression
@@ -93,4 +93,4 @@ def format_cron_description(expr: str) -> str:
 
 
 def _present() -> datetime:
-    return datetime.now(timezone.utc)  # noqa: UP017
+    return datetime.now(UTC)

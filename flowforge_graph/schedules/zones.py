@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo, available_timezones
 from flowforge_graph.errors import InvalidSchedule
 from flowforge_graph.schedules.wording import shown
 
-UTC = timezone.utc  # noqa: UP017 - the spelling that the contract uses
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_SECOND = timedelta(seconds=1)
 
@@ -51,7 +50,7 @@ def zone(name_or_zone: object) -> ZoneInfo:
     """The IANA time zone that a caller means.
 
     Args:
-        name_or_zone: an IANA name, a ``zoneinfo.ZoneInfo``, a pytz zone, or ``datetime.timezone.utc``.
+        name_or_zone: an IANA name, a ``zoneinfo.ZoneInfo``, a pytz zone, or ``datetime.UTC``.
 
     Returns:
         The one ``ZoneInfo`` of that name, from the system's database or else from the package ``tzdata``.
