@@ -1,0 +1,35 @@
+"""A whole file's worth of changes, decided purely from what is stored and written in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flowforge_graph.model import DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger, Workflow
+
+AnyTrigger = ManualTrigger | ScheduledTrigger | DependencyTrigger | EventTrigger
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredDefinitions:
+    """All stored workflows and triggers, by id, triggers in creation order."""
+
+    workflows: Mapping[str, Workflow] = field(default_factory=dict)
+    triggers: Mapping[str, AnyTrigger] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DefinitionChanges:
+    """What to delete, then what to put: a put creates the row of that id, or changes the stored one in place.
+
+    Deleting a workflow takes its triggers and cancels its pending executions. Put triggers keep their stored
+    creation order, and a scheduled one its ``planned_until`` unless cron, zone or ``enabled`` changed.
+    """
+
+    delete_workflow_ids: tuple[str, ...] = ()
+    delete_trigger_ids: tuple[str, ...] = ()
+    put_workflows: tuple[Workflow, ...] = ()
+    put_triggers: tuple[AnyTrigger, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any((self.delete_workflow_ids, self.delete_trigger_ids, self.put_workflows, self.put_triggers))

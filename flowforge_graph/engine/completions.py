@@ -1,0 +1,89 @@
+"""Completions as callers report them: singly (sharing commits with other threads), in lists, or as a cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from flowforge_graph.engine.context import Context
+from flowforge_graph.engine.group_commit import GroupCommit
+from flowforge_graph.engine.settlements import Answer, Settlements
+from flowforge_graph.errors import ExecutionConflict, ExecutionNotFound, FlowforgeGraphError, InvalidExecution
+from flowforge_graph.model import Completion, CompletionResult, Execution, Verdict
+from flowforge_graph.model.executions import CANCEL_REQUESTED
+from flowforge_graph.model.ids import shown
+from flowforge_graph.storage import to_seconds
+
+
+class Completions:
+    """Use cases around the end of an execution."""
+
+    def __init__(self, context: Context, settlements: Settlements) -> None:
+        self._context = context
+        self._settlements = settlements
+        self._group: GroupCommit[Completion, Answer] = GroupCommit(self._commit)
+
+    def complete(self, completion: Completion) -> CompletionResult:
+        """Record one completion, in one transaction with those that other threads report meanwhile."""
+        answer = self._group.submit(completion)
+        if isinstance(answer, FlowforgeGraphError):
+            raise answer
+        return answer
+
+    def complete_many(self, completions: Iterable[Completion | Mapping[str, Any]]) -> list[Answer]:
+        """Record many completions in one transaction; an invalid one answers its own error and harms no other."""
+        items = [_parsed(completion) for completion in completions]
+        valid = [item for item in items if isinstance(item, Completion)]
+        answers = iter(self._commit(valid) if valid else [])
+        return [next(answers) if isinstance(item, Completion) else item for item in items]
+
+    def cancel(self, execution_id: str) -> Execution:
+        """End a pending execution at once, or ask the holder of a running one to stop it (rule 15)."""
+        execution = self._context.store.database.run(lambda connection: self._cancel(connection, execution_id))
+        self._context.wake.set()
+        return execution
+
+    def verdicts(self, execution_id: str) -> list[Verdict]:
+        """The verdicts on an execution's completion, in creation order of the triggers."""
+        store = self._context.store
+        with store.database.read() as connection:
+            if store.executions.get(connection, execution_id) is None:
+                raise ExecutionNotFound(execution_id)
+            return list(store.verdicts.on(connection, [execution_id]).get(execution_id, ()))
+
+    def _commit(self, completions: Sequence[Completion]) -> list[Answer]:
+        answers = self._context.store.database.run(
+            lambda connection: self._settlements.settle(connection, completions)
+        )
+        self._context.wake.set()
+        return answers
+
+    def _cancel(self, connection: Connection, execution_id: str) -> Execution:
+        executions = self._context.store.executions
+        locked = executions.lock(connection, [execution_id]).get(execution_id)
+        if locked is None:
+            raise ExecutionNotFound(execution_id)
+        status = locked.execution.status
+        if status in {"completed", "failed"}:
+            raise ExecutionConflict(f"execution '{execution_id}' has already ended as {status} and cannot be cancelled")
+        if status == "pending":
+            end = Completion(execution_id=execution_id, status="cancelled", reason=CANCEL_REQUESTED)
+            self._settlements.settle_ours(connection, [end])
+        elif status == "running":
+            executions.request_cancel(connection, execution_id, at=to_seconds(self._context.now()))
+        cancelled = executions.get(connection, execution_id)
+        assert cancelled is not None
+        return cancelled
+
+
+def _parsed(item: Completion | Mapping[str, Any]) -> Completion | FlowforgeGraphError:
+    if isinstance(item, Completion):
+        return item
+    if not isinstance(item, Mapping):
+        return InvalidExecution(f"a completion must be a Completion or a mapping of its fields, not {shown(item)}")
+    try:
+        return Completion(**item)
+    except FlowforgeGraphError as error:
+        return error

@@ -1,0 +1,200 @@
+"""Dispatch: claims go to the executor, and executions that run in this process are held until they end."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final
+
+from flowforge_graph.engine.claims import Claims
+from flowforge_graph.engine.completions import Completions
+from flowforge_graph.engine.context import Context
+from flowforge_graph.engine.protocols import ExecutionEnd, Executor, HoldingExecutor, Renewal
+from flowforge_graph.errors import DatabaseError, DispatchError, FlowforgeGraphError, PermanentDispatchError
+from flowforge_graph.model import Claim, Completion
+from flowforge_graph.storage import to_seconds
+
+logger = logging.getLogger("flowforge_graph.engine")
+
+CLAIMS_AT_ONCE: Final = 64
+_FIRST_RETRY_SECONDS: Final = 0.05
+_LONGEST_RETRY_SECONDS: Final = 5.0
+
+
+class HeldExecutions:
+    """The executions that run in this process, with their claims: what the engine offers to a holding executor."""
+
+    def __init__(self, context: Context, claims: Claims, completions: Completions) -> None:
+        self._context = context
+        self._claims = claims
+        self._completions = completions
+        self._lock = threading.Lock()
+        self._held: dict[str, Claim] = {}
+        self._closed = threading.Event()
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a lease is believed without a renewal."""
+        return self._context.settings.lease_seconds
+
+    @property
+    def namespace(self) -> str:
+        """A short name of this database, equal in every process that opens it by the same URL."""
+        database = self._context.store.database
+        name = f"{database.name}\n{database.tables.version_table}\n{database.tables.metadata.schema}"
+        return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+    def hold(self, claim: Claim) -> None:
+        """Hold a claim from before its execution starts: its end may be reported before ``start`` returns."""
+        with self._lock:
+            self._held[claim.execution_id] = claim
+
+    def let_go(self, execution_id: str) -> None:
+        """Forget a claim."""
+        with self._lock:
+            self._held.pop(execution_id, None)
+
+    def ids(self) -> frozenset[str]:
+        """The executions held."""
+        with self._lock:
+            return frozenset(self._held)
+
+    def renew(self, execution_ids: Collection[str]) -> Renewal:
+        """Renew the leases of these executions; those not held (any more) are lost."""
+        with self._lock:
+            claims = {i: self._held[i] for i in execution_ids if i in self._held}
+        renewed = self._claims.renew(list(claims.values()))
+        return Renewal(
+            lost=frozenset(i for i in execution_ids if i not in claims or claims[i].token not in renewed),
+            cancel_requested=frozenset(claim.execution_id for claim in renewed.values() if claim.cancel_requested),
+        )
+
+    def ended(self, execution_id: str, end: ExecutionEnd) -> None:
+        """Record an end, again and again while the database cannot take it; the lease is renewed meanwhile."""
+        with self._lock:
+            claim = self._held.get(execution_id)
+        if claim is None:
+            return
+        wait = _FIRST_RETRY_SECONDS
+        while not self._record(claim, end) and not self._closed.wait(wait):
+            wait = min(wait * 2, _LONGEST_RETRY_SECONDS)
+        self.let_go(execution_id)
+
+    def close(self) -> None:
+        """Try no more: what could not be recorded is done again by whoever takes the lease over."""
+        self._closed.set()
+
+    def _record(self, claim: Claim, end: ExecutionEnd) -> bool:
+        completion = Completion(
+            execution_id=claim.execution_id,
+            status=end.status,
+            error=end.error,
+            reason=end.reason,
+            output=end.output,
+            duration_ms=end.duration_ms,
+            claim=claim,
+        )
+        try:
+            self._completions.complete(completion)
+        except DatabaseError:
+            logger.exception("the end of execution %s cannot be recorded now", claim.execution_id)
+            return False
+        except FlowforgeGraphError as error:
+            logger.warning("the end of execution %s counts no more: %s", claim.execution_id, error)
+        return True
+
+
+class Dispatcher:
+    """Use case of the dispatcher: claim, start, mark running."""
+
+    def __init__(self, context: Context, claims: Claims, held: HeldExecutions, executor: Executor | None) -> None:
+        self._context = context
+        self._claims = claims
+        self._held = held
+        self._executor = executor
+        self._holding = executor if isinstance(executor, HoldingExecutor) else None
+        if self._holding is not None:
+            self._holding.attach(held)
+
+    def dispatch_due(
+        self, now: datetime | None, *, roots: Collection[str] | None = None, ignore_delays: bool = False
+    ) -> int:
+        """Start what is due and what a lost holder left, until nothing is or the executor is full; count the starts."""
+        self._claims.recover_lost(self._held.ids())
+        if self._executor is None:
+            return 0
+        started = 0
+        while (room := self._room()) > 0:
+            instant = to_seconds(self._context.now(now))
+            claims = self._claims.claim_due(room, now=instant, roots=roots, ignore_delays=ignore_delays)
+            started += self._start_all(self._executor, claims)
+            if len(claims) < room:
+                break
+        return started
+
+    def stop_here(self, execution_id: str) -> None:
+        """Stop an execution at once, if this process runs it."""
+        if self._holding is not None and execution_id in self._held.ids():
+            self._holding.cancel(execution_id)
+
+    def is_busy(self) -> bool:
+        """Whether executions run in this process."""
+        return self._holding is not None and bool(self._holding.running())
+
+    def wait(self, timeout: float | None) -> None:
+        """Block until an execution of this process has ended, at most ``timeout`` seconds."""
+        if self._holding is not None:
+            self._holding.wait(timeout)
+
+    def close(self) -> None:
+        """Stop what this process runs."""
+        if self._holding is not None:
+            self._holding.close()
+        self._held.close()
+
+    def _room(self) -> int:
+        return CLAIMS_AT_ONCE if self._holding is None else min(CLAIMS_AT_ONCE, self._holding.free_slots())
+
+    def _start_all(self, executor: Executor, claims: Collection[Claim]) -> int:
+        if self._holding is None:
+            return sum(self._start_elsewhere(executor, claim) for claim in claims)
+        started = [(claim, None) for claim in claims if self._start_here(self._holding, claim)]
+        self._mark(started)
+        return len(started)
+
+    def _start_elsewhere(self, executor: Executor, claim: Claim) -> bool:
+        """Hand one execution over, and store its external id before the next: a crash forgets at most one."""
+        try:
+            external_id = executor.start(claim.execution, claim.workflow)
+        except Exception as error:
+            return self._not_started(claim, error)
+        self._mark([(claim, external_id)])
+        return True
+
+    def _start_here(self, executor: HoldingExecutor, claim: Claim) -> bool:
+        self._held.hold(claim)
+        try:
+            executor.start(claim.execution, claim.workflow)
+        except Exception as error:
+            self._held.let_go(claim.execution_id)
+            return self._not_started(claim, error)
+        return True
+
+    def _mark(self, started: Collection[tuple[Claim, str | None]]) -> None:
+        """Only executions of this process keep their lease; handed over, they are the executor's."""
+        if not started:
+            return
+        for claim in self._claims.mark_running(list(started), keeps_lease=self._holding is not None):
+            logger.warning("execution %s was taken away while it started", claim.execution_id)
+            self.stop_here(claim.execution_id)
+
+    def _not_started(self, claim: Claim, error: Exception) -> bool:
+        if not isinstance(error, DispatchError):
+            logger.error("the executor failed to start execution %s", claim.execution_id, exc_info=error)
+        self._claims.dispatch_failed(
+            claim, str(error) or type(error).__name__, permanent=isinstance(error, PermanentDispatchError)
+        )
+        return False

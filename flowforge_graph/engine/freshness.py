@@ -1,0 +1,160 @@
+"""The live graph of one process, kept equal to the database by replaying the change log.
+
+The graph changes only here, by applying committed log rows in dense order, this process's own rows too, under one
+lock. No SQL runs under that lock. A row that was applied before is passed over, so that threads may read the same rows.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from flowforge_graph.errors import DatabaseError, FlowforgeGraphError
+from flowforge_graph.graph import DependencyEdge, TriggerGraph
+from flowforge_graph.storage import Change, Revision, Store
+
+logger = logging.getLogger("flowforge_graph.engine")
+
+_MAX_LOADS = 100
+
+
+class ChangeKind:
+    """The kinds of log rows."""
+
+    WORKFLOW_PUT = "workflow_put"
+    WORKFLOW_REMOVED = "workflow_removed"
+    TRIGGER_PUT = "trigger_put"
+    TRIGGER_REMOVED = "trigger_removed"
+
+
+class LiveGraph:
+    """A :class:`TriggerGraph` that follows the database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.RLock()
+        self._graph = TriggerGraph()
+        self._known: Revision | None = None
+
+    @property
+    def graph(self) -> TriggerGraph:
+        """The graph as last caught up; see :meth:`reading` for a look that nothing can change meanwhile."""
+        return self._graph
+
+    @contextmanager
+    def reading(self) -> Iterator[TriggerGraph]:
+        """The graph, unchanged while the block runs. No SQL may run in the block."""
+        with self._lock:
+            yield self._graph
+
+    def catch_up(self, connection: Connection, committed: Revision | None = None) -> None:
+        """Apply what was committed beyond what this process knows.
+
+        ``committed`` is the revision row, where the caller has read (and perhaps locked) it in an earlier statement.
+        """
+        committed = committed or self._store.changes.read(connection)
+        known = self._known
+        if known is not None and _continues(known, committed):
+            if committed.revision > known.revision:
+                self.apply(self._changes_since(connection, known, committed), committed)
+        if self._known is None or not _continues(self._known, committed) or self._known.revision < committed.revision:
+            self._load(connection)
+
+    def apply(self, changes: Sequence[Change], committed: Revision) -> None:
+        """Replay committed log rows, which end at ``committed``; rows that do not continue what is known wait."""
+        with self._lock:
+            for change in changes:
+                known = self._known
+                if known is None or known.epoch != committed.epoch:
+                    return
+                if change.revision == known.revision + 1:
+                    self._replay(change, committed)
+
+    def forget(self) -> None:
+        """Load the whole graph anew at the next look."""
+        with self._lock:
+            self._known = None
+
+    def _replay(self, change: Change, committed: Revision) -> None:
+        try:
+            _REPLAYS[change.kind](self._graph, change)
+        except FlowforgeGraphError:
+            # The log and this graph do not fit together: somebody wrote rows by hand. The rows are right.
+            logger.exception("log row %s does not apply: the graph is loaded anew", change.revision)
+            self._known = None
+            return
+        self._known = replace(committed, revision=change.revision)
+
+    def _changes_since(self, connection: Connection, known: Revision, committed: Revision) -> list[Change]:
+        return self._store.changes.since(connection, after=known.revision, up_to=committed.revision)
+
+    def _load(self, connection: Connection) -> None:
+        """Read the whole graph: again until no change was committed in between, so that it is of one instant."""
+        start = self._known
+        for _ in range(_MAX_LOADS):
+            before = self._store.changes.read(connection)
+            names = self._store.workflows.names(connection)
+            edges = self._store.triggers.edges(connection)
+            if self._store.changes.read(connection) == before:
+                graph = TriggerGraph.load(((row.id, row.name) for row in names), (_edge_of_row(row) for row in edges))
+                self._adopt(graph, before, instead_of=start)
+                return
+        raise DatabaseError("the graph changes faster than it can be read: try again")
+
+    def _adopt(self, graph: TriggerGraph, revision: Revision, *, instead_of: Revision | None) -> None:
+        """Take a loaded graph, unless another thread has moved on beyond it meanwhile."""
+        with self._lock:
+            if self._known is instead_of or self._known is None or self._known.revision < revision.revision:
+                self._graph, self._known = graph, revision
+        logger.debug("loaded the graph at revision %s", revision.revision)
+
+
+def name_of(graph: TriggerGraph, workflow_id: str) -> str:
+    """The name of a workflow that the graph has."""
+    name: str | None = graph.digraph.nodes[workflow_id]["name"]
+    return name or workflow_id
+
+
+def _continues(known: Revision, committed: Revision) -> bool:
+    """Whether the log leads from what is known to what is committed."""
+    return (
+        known.epoch == committed.epoch
+        and known.revision <= committed.revision
+        and (known.revision >= committed.compacted_to)
+    )
+
+
+def _edge_of_row(row: object) -> DependencyEdge:
+    edge = DependencyEdge._make(row)  # type: ignore[arg-type]
+    return edge._replace(enabled=bool(edge.enabled))
+
+
+def _put_workflow(graph: TriggerGraph, change: Change) -> None:
+    graph.add_workflow(change.subject_id, name=change.payload)
+
+
+def _remove_workflow(graph: TriggerGraph, change: Change) -> None:
+    graph.remove_workflow(change.subject_id)
+
+
+def _put_trigger(graph: TriggerGraph, change: Change) -> None:
+    if change.payload is not None:
+        graph.put_edge(DependencyEdge(*change.payload))
+
+
+def _remove_trigger(graph: TriggerGraph, change: Change) -> None:
+    if change.subject_id in graph:
+        graph.remove(change.subject_id)
+
+
+_REPLAYS: dict[str, Callable[[TriggerGraph, Change], None]] = {
+    ChangeKind.WORKFLOW_PUT: _put_workflow,
+    ChangeKind.WORKFLOW_REMOVED: _remove_workflow,
+    ChangeKind.TRIGGER_PUT: _put_trigger,
+    ChangeKind.TRIGGER_REMOVED: _remove_trigger,
+}

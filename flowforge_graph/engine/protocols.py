@@ -1,0 +1,94 @@
+"""What the engine expects of the world around it: a clock, executors, and what it offers to an executor in return."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from flowforge_graph.model import EndStatus, Execution, Workflow
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """The wall clock, as an aware UTC datetime."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, from an arbitrary beginning."""
+
+
+class Executor(Protocol):
+    """Starts executions somewhere."""
+
+    def start(self, execution: Execution, workflow: Workflow) -> str | None:
+        """Start ``execution`` and return at once: its external id, or None where this process now holds it.
+
+        ``execution.id`` is the idempotency key: the same execution may be started again after a crash, with a higher
+        ``attempt``. Raise DispatchError to be asked again later, PermanentDispatchError to give up.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutionEnd:
+    """How a held execution ended. ``duration_ms`` is measured on the monotonic clock."""
+
+    status: EndStatus
+    error: str | None = None
+    reason: str | None = None
+    output: str | None = None
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Renewal:
+    """What became of the renewed leases: ``lost`` ones must stop without a word, ``cancel_requested`` ones must stop."""
+
+    lost: frozenset[str] = frozenset()
+    cancel_requested: frozenset[str] = frozenset()
+
+
+class ExecutionHost(Protocol):
+    """What the engine offers to an executor that holds executions on this machine."""
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a lease is believed without a renewal."""
+
+    @property
+    def namespace(self) -> str:
+        """A short name of this database (a hash), equal in every process of this host that uses it."""
+
+    def renew(self, execution_ids: Collection[str]) -> Renewal:
+        """Renew the leases of the executions that this executor still runs. Raises DatabaseError; try again then."""
+
+    def ended(self, execution_id: str, end: ExecutionEnd) -> None:
+        """Record how an execution ended. Never raises: what the database cannot take now is tried again."""
+
+
+@runtime_checkable
+class HoldingExecutor(Protocol):
+    """An executor that runs executions on this machine and therefore holds their leases: the local executor."""
+
+    def attach(self, host: ExecutionHost) -> None:
+        """Learn to whom to report. Called once, by the engine that owns this executor."""
+
+    def start(self, execution: Execution, workflow: Workflow) -> str | None:
+        """See :class:`Executor`. Always answers None: this process holds the execution until it reports the end."""
+
+    def free_slots(self) -> int:
+        """How many more executions may be started now."""
+
+    def running(self) -> frozenset[str]:
+        """The ids of the executions that were started and whose end was not yet recorded with the host."""
+
+    def cancel(self, execution_id: str) -> bool:
+        """Ask a running execution to stop (its end is then reported as cancelled); False if it is not running here."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until any execution has ended since the last call, or nothing runs, or ``timeout`` seconds passed."""
+
+    def close(self) -> None:
+        """Stop what runs, report each as cancelled... never leave a process behind. Idempotent."""

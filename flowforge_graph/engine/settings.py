@@ -1,0 +1,36 @@
+"""The engine's numbers, each with its default and its unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from flowforge_graph.errors import InvalidExecution
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What a host may tune. All are positive.
+
+    ``lease_seconds``: how long a claim is believed without a sign of life.
+    ``max_attempts``: how often one execution may start, counting the first.
+    ``max_dispatch_failures``: how often handing it to the executor may fail before it ends ``dispatch_failed``.
+    ``backoff_seconds``, ``max_backoff_seconds``: the wait after a failed dispatch doubles from one to the other.
+    ``max_cascade_executions``: how many executions may descend from one root, counting the root.
+    ``missed_after_seconds``: how old a fire time is when it counts as missed.
+    ``catch_up_starts_per_second``: the rate at which missed fire times start after downtime.
+    """
+
+    lease_seconds: float = 15.0
+    max_attempts: int = 3
+    max_dispatch_failures: int = 8
+    backoff_seconds: float = 1.0
+    max_backoff_seconds: float = 60.0
+    max_cascade_executions: int = 100_000
+    missed_after_seconds: int = 60
+    catch_up_starts_per_second: float = 20.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise InvalidExecution(f"{field.name} must be a number above 0, not {value!r}")

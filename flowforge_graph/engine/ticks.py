@@ -1,0 +1,91 @@
+"""Walk 3: a tick turns due fire times into executions, schedule by schedule, each fire time once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from flowforge_graph.engine.context import Context
+from flowforge_graph.evaluation import ScheduleEvaluation, evaluate_schedule, spread_missed_starts
+from flowforge_graph.model import ScheduledTrigger, TickResult
+from flowforge_graph.storage import to_seconds
+
+# So many schedules move on in one transaction, so that a tick after downtime holds no lock for long.
+SCHEDULES_PER_TRANSACTION: Final = 200
+
+
+class Ticks:
+    """Use case of the scheduler."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._next_missed_start = datetime.min.replace(tzinfo=UTC)
+
+    def tick(self, now: datetime | None) -> TickResult:
+        """Plan every due schedule up to ``now``. A schedule with more due than one tick may start goes on next time."""
+        instant = self._context.now(now)
+        evaluations: list[ScheduleEvaluation] = []
+        after_seq = 0
+        while True:
+            batch, after_seq = self._tick_some(instant, after_seq)
+            evaluations += batch
+            if after_seq == 0:
+                break
+        if evaluations:
+            self._context.wake.set()
+        return TickResult(
+            started_execution_ids=tuple(start.id for evaluation in evaluations for start in evaluation.starts),
+            drops=tuple(drop for evaluation in evaluations for drop in evaluation.drops),
+        )
+
+    def _tick_some(self, now: datetime, after_seq: int) -> tuple[list[ScheduleEvaluation], int]:
+        """One transaction: the schedules it moved on, and where the next one begins (0: there is none)."""
+
+        def work(connection: Connection) -> tuple[list[ScheduleEvaluation], int]:
+            rows = self._context.store.triggers.due(
+                connection, now=to_seconds(now), after_seq=after_seq, limit=SCHEDULES_PER_TRANSACTION
+            )
+            evaluations = self._evaluate(connection, [trigger for _, trigger in rows if trigger is not None], now)
+            moved = [evaluation for evaluation in evaluations if self._advance(connection, evaluation)]
+            self._write(connection, moved, now)
+            return moved, rows[-1][0] if len(rows) == SCHEDULES_PER_TRANSACTION else 0
+
+        return self._context.store.database.run(work)
+
+    def _evaluate(
+        self, connection: Connection, triggers: list[ScheduledTrigger], now: datetime
+    ) -> list[ScheduleEvaluation]:
+        workflows = self._context.store.workflows.get_many(connection, {trigger.workflow_id for trigger in triggers})
+        return [
+            evaluate_schedule(
+                trigger,
+                workflow_name=workflows[trigger.workflow_id].name,
+                now=now,
+                missed_after_seconds=self._context.settings.missed_after_seconds,
+            )
+            for trigger in triggers
+        ]
+
+    def _advance(self, connection: Connection, evaluation: ScheduleEvaluation) -> bool:
+        return self._context.store.triggers.advance(
+            connection,
+            evaluation.trigger,
+            planned_until=to_seconds(evaluation.planned_until),
+            next_run_at=to_seconds(evaluation.next_run_at),
+            last_run_at=to_seconds(evaluation.last_run_at),
+        )
+
+    def _write(self, connection: Connection, evaluations: list[ScheduleEvaluation], now: datetime) -> None:
+        settings, store = self._context.settings, self._context.store
+        starts = [start for evaluation in evaluations for start in evaluation.starts]
+        spread, self._next_missed_start = spread_missed_starts(
+            starts,
+            now=now,
+            missed_after_seconds=settings.missed_after_seconds,
+            per_second=settings.catch_up_starts_per_second,
+            not_before=self._next_missed_start,
+        )
+        store.executions.insert_new(connection, spread)
+        store.schedule_drops.insert(connection, [drop for evaluation in evaluations for drop in evaluation.drops])

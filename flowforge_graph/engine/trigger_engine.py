@@ -1,0 +1,405 @@
+"""The engine: a thin façade over the use cases of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
+from flowforge_graph.engine.claims import Claims
+from flowforge_graph.engine.clock import SystemClock
+from flowforge_graph.engine.completions import Completions
+from flowforge_graph.engine.context import Context
+from flowforge_graph.engine.definition_writes import DefinitionWrites
+from flowforge_graph.engine.definitions import Definitions
+from flowforge_graph.engine.dispatch import Dispatcher, HeldExecutions
+from flowforge_graph.engine.freshness import LiveGraph
+from flowforge_graph.engine.protocols import Clock, Executor
+from flowforge_graph.engine.pruning import Pruning
+from flowforge_graph.engine.questions import Questions, checked_limit
+from flowforge_graph.engine.settings import Settings
+from flowforge_graph.engine.settlements import Settlements
+from flowforge_graph.engine.starts import Starts
+from flowforge_graph.engine.ticks import Ticks
+from flowforge_graph.errors import FlowforgeGraphError, LeaseLost
+from flowforge_graph.graph import TriggerGraph
+from flowforge_graph.model import (
+    Claim,
+    Completion,
+    CompletionResult,
+    DependencyGraph,
+    DependencyValidation,
+    Execution,
+    PruneResult,
+    ScheduleDrop,
+    TickResult,
+    Verdict,
+    Workflow,
+    WorkflowDeletion,
+)
+from flowforge_graph.schedules import SchedulePreview, preview_schedule
+from flowforge_graph.storage import Store, to_seconds
+
+
+class TriggerEngine:
+    """Stores triggers, keeps their graph free of cycles, and turns each completion into the right executions.
+
+    Args:
+        database: a SQLAlchemy URL (SQLite or PostgreSQL) or an Engine of the host's. The schema is made and migrated
+            on opening.
+        executor: what starts executions; None where the host runs them itself by ``claim_due``.
+        clock: the source of time, the system's by default.
+        schema, table_prefix: keep our tables apart inside a host's database.
+        settings: further numbers by keyword, see :class:`flowforge_graph.engine.settings.Settings`.
+
+    Safe for use from any number of threads, and from any number of processes on one database. A context manager:
+    leaving it stops what this process runs and closes what it opened.
+
+    Raises DatabaseError where the database cannot be opened, is newer than this package, or holds foreign tables.
+    """
+
+    def __init__(
+        self,
+        database: str | URL | Engine = "sqlite:///flowforge.db",
+        *,
+        executor: Executor | None = None,
+        clock: Clock | None = None,
+        schema: str | None = None,
+        table_prefix: str = "",
+        **settings: Any,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        store = Store(database, schema=schema, table_prefix=table_prefix, monotonic=self._clock.monotonic)
+        self._context = context = Context(
+            store=store, live=LiveGraph(store), clock=self._clock, settings=Settings(**settings)
+        )
+        settlements = Settlements(context)
+        self._definitions = Definitions(context, DefinitionWrites(context, settlements))
+        self._questions = Questions(context)
+        self._starts = Starts(context)
+        self._completions = Completions(context, settlements)
+        self._ticks = Ticks(context)
+        self._claims = Claims(context, settlements)
+        self._pruning = Pruning(context)
+        held = HeldExecutions(context, self._claims, self._completions)
+        self._dispatcher = Dispatcher(context, self._claims, held, executor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop what this process runs, then close the connections (a host's Engine stays open)."""
+        self._dispatcher.close()
+        self._context.store.database.close()
+
+    def __repr__(self) -> str:
+        return f"<TriggerEngine on {self._context.store.database.name}>"
+
+    # Workflows
+
+    def create_workflow(
+        self,
+        workflow_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        run: Any = None,
+        tags: Sequence[str] = (),
+        run_folder: str | None = None,
+    ) -> Workflow:
+        """Store a new workflow; ``run`` is a run value or a mapping like that of the file, None: the host runs it.
+
+        Raises InvalidWorkflow, and WorkflowConflict where the id is taken.
+        """
+        workflow = Workflow(
+            id=workflow_id, name=name, description=description, run=run, tags=tags, run_folder=run_folder
+        )
+        return self._definitions.create_workflow(workflow)
+
+    def update_workflow(self, workflow_id: str, **changes: Any) -> Workflow:
+        """Change name, description, run, tags or run_folder. Raises WorkflowNotFound, InvalidWorkflow."""
+        return self._definitions.update_workflow(workflow_id, changes)
+
+    def get_workflow(self, workflow_id: str) -> Workflow:
+        """The workflow of this id. Raises WorkflowNotFound."""
+        return self._questions.workflow(workflow_id)
+
+    def list_workflows(self) -> list[Workflow]:
+        """All workflows, by id."""
+        return self._questions.workflows()
+
+    def delete_workflow(self, workflow_id: str) -> WorkflowDeletion:
+        """Delete a workflow with every trigger into and out of it; answers what went. Raises WorkflowNotFound.
+
+        Its pending executions end ``cancelled``, reason ``workflow_deleted``; history stays.
+        """
+        return self._definitions.delete_workflow(workflow_id)
+
+    # Triggers
+
+    def get_triggers(self, workflow_id: str) -> list[AnyTrigger]:
+        """All triggers that start this workflow, newest first. Raises WorkflowNotFound."""
+        self._questions.workflow(workflow_id)
+        return self.list_triggers(workflow_id=workflow_id)
+
+    def list_triggers(
+        self,
+        workflow_id: str | None = None,
+        *,
+        trigger_type: str | None = None,
+        enabled: bool | None = None,
+        source: str | None = None,
+    ) -> list[AnyTrigger]:
+        """The triggers that meet every given filter, newest first."""
+        return self._questions.triggers(
+            workflow_id=workflow_id, trigger_type=trigger_type, enabled=enabled, source=source
+        )
+
+    def get_trigger(self, trigger_id: str) -> AnyTrigger:
+        """The trigger of this id. Raises TriggerNotFound."""
+        return self._questions.trigger(trigger_id)
+
+    def create_trigger(self, trigger: AnyTrigger) -> AnyTrigger:
+        """Store a new trigger and answer it as stored.
+
+        Raises CycleError with the shortest chain, DuplicateTrigger, WorkflowNotFound.
+        """
+        return self._definitions.create_triggers([trigger])[0]
+
+    def create_triggers(self, triggers: Iterable[AnyTrigger]) -> list[AnyTrigger]:
+        """Store many triggers in one transaction, all or nothing.
+
+        Raises what the first refused one would raise if they came one at a time in this order.
+        """
+        return self._definitions.create_triggers(list(triggers))
+
+    def update_trigger(self, trigger_id: str, **changes: Any) -> AnyTrigger:
+        """Change the given fields (None clears an optional one), checked as if the trigger were gone.
+
+        Raises TriggerNotFound, InvalidTrigger, InvalidSchedule, CycleError, DuplicateTrigger, WorkflowNotFound.
+        """
+        return self._definitions.update_trigger(trigger_id, changes)
+
+    def delete_trigger(self, trigger_id: str) -> AnyTrigger:
+        """Delete a trigger and answer it. Raises TriggerNotFound."""
+        return self._definitions.delete_trigger(trigger_id)
+
+    def enable_trigger(self, trigger_id: str) -> AnyTrigger:
+        """Enable a trigger; a schedule is planned from now on. Raises TriggerNotFound."""
+        return self._definitions.update_trigger(trigger_id, {"enabled": True})
+
+    def disable_trigger(self, trigger_id: str) -> AnyTrigger:
+        """Disable a trigger: it stays an edge of the graph and starts nothing. Raises TriggerNotFound."""
+        return self._definitions.update_trigger(trigger_id, {"enabled": False})
+
+    def get_trigger_history(self, trigger_id: str, limit: int = 10) -> list[Execution]:
+        """The executions that this trigger started, newest first; also of a trigger that was deleted since."""
+        executions = self.list_executions(trigger_id=trigger_id, limit=limit)
+        if not executions:
+            self._questions.trigger(trigger_id)
+        return executions
+
+    def list_schedule_drops(self, trigger_id: str, limit: int = 50) -> list[ScheduleDrop]:
+        """The ranges of due fire times that a schedule's misfire policy did not start, newest first."""
+        return self._questions.schedule_drops(trigger_id, checked_limit(limit))
+
+    def preview_schedule(
+        self, cron_expression: str, timezone: str = "UTC", count: int = 5, start: datetime | None = None
+    ) -> SchedulePreview:
+        """The next ``count`` fire times after ``start`` (now by default). Raises InvalidSchedule."""
+        return preview_schedule(cron_expression, timezone, count=count, start=start or self._clock.now())
+
+    # The graph
+
+    @property
+    def graph(self) -> TriggerGraph:
+        """This process's live graph, caught up with every process's commits. Read it; change it through the engine."""
+        return self._questions.fresh_graph()
+
+    def get_dependency_graph(self, workflow_id: str, *, transitive: bool = False) -> DependencyGraph:
+        """The enabled dependency triggers into and out of a workflow, one link each. Raises WorkflowNotFound.
+
+        ``transitive`` follows enabled triggers all the way, in topological order.
+        """
+        return self._questions.dependency_graph(workflow_id, transitive=transitive)
+
+    def get_available_upstream_workflows(self, workflow_id: str) -> list[Workflow]:
+        """The workflows on which this one could depend without a cycle, by name. Raises WorkflowNotFound."""
+        return self._questions.available_upstream(workflow_id)
+
+    def validate_dependency(self, workflow_id: str, depends_on_workflow_id: str) -> DependencyValidation:
+        """Whether a dependency could be added; if not, the chain of the cycle. Raises WorkflowNotFound."""
+        return self._questions.validate_dependency(downstream=workflow_id, upstream=depends_on_workflow_id)
+
+    # Definitions of a file
+
+    def stored_definitions(self) -> StoredDefinitions:
+        """All workflows and triggers."""
+        return self._definitions.stored()
+
+    def change_definitions(self, decide: Callable[[StoredDefinitions], DefinitionChanges]) -> DefinitionChanges:
+        """Write what ``decide`` purely decides from what is stored, in one transaction under the graph's lock."""
+        return self._definitions.change_definitions(decide)
+
+    # Executions
+
+    def start(
+        self,
+        workflow_id: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        execution_id: str | None = None,
+        trigger_id: str | None = None,
+        caused_by: str | None = None,
+    ) -> Execution:
+        """Start a workflow by hand: always possible, also where its triggers are disabled.
+
+        The same ``execution_id`` again answers the stored execution, for another workflow it raises ExecutionConflict.
+        ``caused_by`` names an execution whose root and hop are inherited. Raises WorkflowNotFound, TriggerNotFound,
+        ExecutionNotFound, InvalidExecution.
+        """
+        return self._starts.start(
+            workflow_id, parameters, execution_id=execution_id, trigger_id=trigger_id, caused_by=caused_by
+        )
+
+    def emit(self, event_type: str, payload: Mapping[str, Any] | None = None, *, key: str) -> list[Execution]:
+        """Start every enabled event trigger of this type with ``payload`` as parameters, once per (trigger, key).
+
+        The same key again starts nothing and answers the same executions.
+        """
+        return self._starts.emit(event_type, payload, key=key)
+
+    def complete(
+        self,
+        execution_id: str,
+        status: str,
+        *,
+        workflow_id: str | None = None,
+        error: str | None = None,
+        claim: Claim | None = None,
+    ) -> CompletionResult:
+        """Record that an execution ended, once, and start what its triggers ask for.
+
+        The same completion again answers the same and starts nothing; another terminal status raises
+        CompletionConflict. An execution never seen is recorded if ``workflow_id`` names an existing workflow, else
+        ExecutionNotFound. A ``claim`` that is no longer believed raises LeaseLost.
+        """
+        return self._completions.complete(
+            Completion(execution_id=execution_id, status=status, workflow_id=workflow_id, error=error, claim=claim)
+        )
+
+    def complete_many(
+        self, completions: Iterable[Completion | Mapping[str, Any]]
+    ) -> list[CompletionResult | FlowforgeGraphError]:
+        """Record many completions in one transaction; one result or error for each, in order."""
+        return self._completions.complete_many(completions)
+
+    def cancel(self, execution_id: str) -> Execution:
+        """Cancel: a pending execution ends at once; a running one is asked to stop, and its holder settles it.
+
+        Cancelling twice answers the same; what has completed or failed raises ExecutionConflict.
+        """
+        execution = self._completions.cancel(execution_id)
+        self._dispatcher.stop_here(execution_id)
+        return execution
+
+    def get_execution(self, execution_id: str) -> Execution:
+        """The execution of this id. Raises ExecutionNotFound."""
+        return self._questions.execution(execution_id)
+
+    def list_executions(
+        self,
+        workflow_id: str | None = None,
+        *,
+        trigger_type: str | None = None,
+        trigger_id: str | None = None,
+        status: str | None = None,
+        root_execution_id: str | None = None,
+        roots: Collection[str] | None = None,
+        limit: int = 50,
+        before_seq: int | None = None,
+    ) -> list[Execution]:
+        """The executions that meet every given filter, newest first; ``before_seq`` continues behind an earlier list."""
+        wanted = roots if root_execution_id is None else [root_execution_id]
+        return self._questions.executions(
+            workflow_id=workflow_id,
+            trigger_type=trigger_type,
+            trigger_id=trigger_id,
+            status=status,
+            roots=wanted,
+            limit=limit,
+            before_seq=before_seq,
+        )
+
+    def get_verdicts(self, execution_id: str) -> list[Verdict]:
+        """What each trigger answered to this execution's completion. Raises ExecutionNotFound."""
+        return self._completions.verdicts(execution_id)
+
+    def prune(self, before: datetime) -> PruneResult:
+        """Remove the history of cascades that ended wholly before ``before``, leaving tombstones."""
+        return self._pruning.prune(before)
+
+    # Loops, for a host to call; none of them sleeps
+
+    def tick(self, now: datetime | None = None) -> TickResult:
+        """Turn due fire times of the engine's schedules into executions."""
+        return self._ticks.tick(now)
+
+    def dispatch_due(
+        self, now: datetime | None = None, *, roots: Collection[str] | None = None, ignore_delays: bool = False
+    ) -> int:
+        """Start due executions on the executor, and those of lost holders again; answers how many were started.
+
+        ``roots`` restricts it to some cascades; ``ignore_delays`` starts delayed executions at once.
+        """
+        return self._dispatcher.dispatch_due(now, roots=roots, ignore_delays=ignore_delays)
+
+    def run_until_idle(self) -> None:
+        """Tick once, then dispatch until nothing is due and nothing runs in this process. Delays are not waited out."""
+        self.tick()
+        while self.dispatch_due() or self._dispatcher.is_busy():
+            self._dispatcher.wait(None)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until an execution that runs in this process has ended, at most ``timeout`` seconds."""
+        self._dispatcher.wait(timeout)
+
+    def next_available_at(self, roots: Collection[str] | None = None) -> datetime | None:
+        """When the next pending execution may start, None if none is pending."""
+        return self._questions.next_available_at(roots)
+
+    # Claims, for a host that runs executions itself
+
+    def claim_due(self, limit: int = 1) -> list[Claim]:
+        """Claim at most ``limit`` due executions, and those whose holder was lost. Renew each within the lease."""
+        self._claims.recover_lost(())
+        return self._claims.claim_due(checked_limit(limit), now=to_seconds(self._context.now()))
+
+    def renew(self, claim: Claim) -> Claim:
+        """Give a sign of life. The answer tells whether a cancel was requested. Raises LeaseLost."""
+        live = self._claims.renew([claim]).get(claim.token)
+        if live is None:
+            raise LeaseLost(claim.execution_id)
+        return claim.evolve(renewals=live.renewals, cancel_requested=live.cancel_requested)
+
+    def mark_running(self, claim: Claim, external_id: str | None = None) -> None:
+        """Record that the execution runs. With an ``external_id`` the lease ends: another system has it now.
+
+        Raises LeaseLost.
+        """
+        if self._claims.mark_running([(claim, external_id)], keeps_lease=external_id is None):
+            raise LeaseLost(claim.execution_id)
+
+    def release(self, claim: Claim) -> None:
+        """Hand a claimed execution back: it is pending again. Raises LeaseLost."""
+        self._claims.release(claim)

@@ -1,0 +1,72 @@
+"""Frozen values: what is stored, what happens and what is answered. No database, no clock, no web."""
+
+from flowforge_graph.model.answers import (
+    DependencyGraph,
+    DependencyLink,
+    DependencyValidation,
+    PruneResult,
+    ScheduleDrop,
+    TickResult,
+    WorkflowDeletion,
+)
+from flowforge_graph.model.completions import Completion, CompletionResult, ReasonCode, Verdict
+from flowforge_graph.model.executions import END_STATUSES, STATUSES, Claim, EndStatus, Execution, ExecutionStatus
+from flowforge_graph.model.triggers import (
+    CONDITIONS,
+    MAX_DELAY_MINUTES,
+    TRIGGER_CLASSES,
+    TRIGGER_TYPES,
+    Condition,
+    DependencyTrigger,
+    EventTrigger,
+    ManualTrigger,
+    MisfirePolicy,
+    ScheduledTrigger,
+    ScheduleOwner,
+    Trigger,
+    TriggerType,
+    parse_trigger,
+)
+from flowforge_graph.model.values import as_instant
+from flowforge_graph.model.workflows import CommandRun, PrefectRun, PythonRun, Run, Workflow, parse_run
+
+__all__ = [
+    "CONDITIONS",
+    "END_STATUSES",
+    "MAX_DELAY_MINUTES",
+    "STATUSES",
+    "TRIGGER_CLASSES",
+    "TRIGGER_TYPES",
+    "Claim",
+    "CommandRun",
+    "Completion",
+    "CompletionResult",
+    "Condition",
+    "DependencyGraph",
+    "DependencyLink",
+    "DependencyTrigger",
+    "DependencyValidation",
+    "EndStatus",
+    "EventTrigger",
+    "Execution",
+    "ExecutionStatus",
+    "ManualTrigger",
+    "MisfirePolicy",
+    "PrefectRun",
+    "PruneResult",
+    "PythonRun",
+    "ReasonCode",
+    "Run",
+    "ScheduleDrop",
+    "ScheduleOwner",
+    "ScheduledTrigger",
+    "TickResult",
+    "Trigger",
+    "TriggerType",
+    "Verdict",
+    "Workflow",
+    "WorkflowDeletion",
+    "as_instant",
+    "parse_run",
+    "parse_trigger",
+]

@@ -1,0 +1,81 @@
+"""Identifiers and names: what may be one, and one sentence for what may not."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final
+
+MAX_ID_LENGTH: Final = 200
+RESERVED_WORKFLOW_IDS: Final = frozenset({"available-upstream"})
+RESERVED_TRIGGER_IDS: Final = frozenset({"dependencies", "schedule", "validate-dependency"})
+
+_SHOWN_LENGTH: Final = 80
+
+
+def shown(value: object) -> str:
+    """``repr(value)``, shortened so that a hostile value cannot flood a message."""
+    if isinstance(value, str) and len(value) > _SHOWN_LENGTH:
+        return f"{value[:_SHOWN_LENGTH]!r}… ({len(value):,} characters)"
+    text = repr(value)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+
+
+def checked_id(value: object, *, field: str, reserved: frozenset[str] = frozenset()) -> str:
+    """Return ``value`` if it can be an id, else raise :class:`ValueError` with one sentence that names ``field``.
+
+    An id has 1–200 printable characters without slash, backslash, control characters or surrounding space, and is
+    neither ``.`` nor ``..`` nor a word that a REST path already uses.
+    """
+    problem = _problem_of_id(value, reserved)
+    if problem:
+        raise ValueError(f"{field} {problem}, not {shown(value)}")
+    assert isinstance(value, str)
+    return value
+
+
+def _problem_of_id(value: object, reserved: frozenset[str]) -> str | None:
+    if not isinstance(value, str):
+        return "must be text"
+    if not 1 <= len(value) <= MAX_ID_LENGTH:
+        return f"must have 1 to {MAX_ID_LENGTH} characters"
+    if value.strip() != value:
+        return "must not begin or end with a space"
+    if not value.isprintable() or "/" in value or "\\" in value:
+        return "must have printable characters only, without slash or backslash"
+    if value in {".", ".."}:
+        return "must be a name"
+    if value in reserved:
+        return "must not be a reserved word"
+    return None
+
+
+def checked_name(value: object, *, field: str) -> str:
+    """Return ``value`` if it can be a name shown to people: 1–200 printable characters; else raise ValueError."""
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_LENGTH or not value.isprintable():
+        raise ValueError(f"{field} must be text of 1 to {MAX_ID_LENGTH} printable characters, not {shown(value)}")
+    return value
+
+
+def checked_text(value: object, *, field: str, limit: int) -> str:
+    """Return ``value`` if a database can hold it: text without NUL or lone surrogates, at most ``limit`` characters."""
+    if not isinstance(value, str) or len(value) > limit:
+        raise ValueError(f"{field} must be text of at most {limit:,} characters, not {shown(value)}")
+    if not is_storable_text(value):
+        raise ValueError(f"{field} must not contain NUL or lone surrogates, as {shown(value)} does")
+    return value
+
+
+def is_storable_text(value: str) -> bool:
+    """Whether every database can hold ``value``: PostgreSQL refuses NUL, and UTF-8 has no lone surrogates."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def storable_text(value: str, *, limit: int) -> str:
+    """``value`` cut to ``limit`` characters, with what no database can hold replaced by U+FFFD."""
+    cut = value if len(value) <= limit else value[: limit - 1] + "…"
+    return cut.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8") if not is_storable_text(cut) else cut
+
+
+def new_id() -> str:
+    """A fresh random id."""
+    return str(uuid.uuid4())

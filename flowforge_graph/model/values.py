@@ -1,0 +1,99 @@
+"""The base of all values: frozen, strict, keyword-only, and one clear sentence for what they refuse."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from flowforge_graph.errors import FlowforgeGraphError, InvalidExecution, InvalidTime
+from flowforge_graph.model.ids import shown
+
+
+class Value(BaseModel):
+    """A frozen value. Its constructor raises the package's own errors, never a multi-line pydantic message."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    refusal: ClassVar[Callable[[str], FlowforgeGraphError]] = InvalidExecution
+
+    def __init__(self, /, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise _sentence_of(error, type(self), fields) from None
+
+    def evolve(self, **changes: Any) -> Self:
+        """A new value with ``changes`` applied and checked as the constructor would."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**(fields | changes))
+
+
+def _sentence_of(error: ValidationError, kind: type[Value], fields: Mapping[str, Any]) -> FlowforgeGraphError:
+    detail = error.errors(include_url=False)[0]
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, FlowforgeGraphError):
+        return cause
+    return kind.refusal(f"{_where(kind, fields)}{_complaint(detail, kind)}")
+
+
+def _where(kind: type[Value], fields: Mapping[str, Any]) -> str:
+    owner = fields.get("workflow_id")
+    return f"trigger of '{owner}': " if isinstance(owner, str) and kind.__name__.endswith("Trigger") else ""
+
+
+def _complaint(detail: ErrorDetails, kind: type[Value]) -> str:
+    field = ".".join(str(part) for part in detail["loc"]) or "value"
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "missing":
+            return f"{field} is missing"
+        case "extra_forbidden":
+            return f"there is no field '{field}'{_nearest(field, kind)}"
+        case "value_error":
+            return str(context["error"])
+        case "literal_error":
+            return f"{field} must be one of {context['expected']}, not {shown(detail['input'])}"
+        case "int_type" | "int_from_float" | "int_parsing":
+            return f"{field} must be a whole number, not {shown(detail['input'])}"
+        case "bool_type" | "bool_parsing":
+            return f"{field} must be true or false, not {shown(detail['input'])}"
+        case "string_type":
+            return f"{field} must be text, not {shown(detail['input'])}"
+        case _:
+            return f"{field}: {detail['msg'][:1].lower()}{detail['msg'][1:]}, not {shown(detail['input'])}"
+
+
+def _nearest(field: str, kind: type[Value]) -> str:
+    near = difflib.get_close_matches(field, kind.model_fields, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def as_instant(value: object, *, field: str = "time") -> datetime:
+    """Return ``value`` as an aware UTC datetime; anything naive or not a datetime raises :class:`InvalidTime`."""
+    if not isinstance(value, datetime) or value.tzinfo is None or value.utcoffset() is None:
+        raise InvalidTime(f"{field} must be a datetime with a time zone, not {shown(value)}")
+    return value.astimezone(UTC)
+
+
+Instant = Annotated[datetime, BeforeValidator(as_instant)]
+
+
+def checked(check: Callable[..., Any], field: str, **options: Any) -> Any:
+    """A validator that calls ``check(value, field=field, **options)``: the rule stays a plain function."""
+    return BeforeValidator(lambda value: check(value, field=field, **options))
+
+
+def within(low: int, high: int, *, field: str, unit: str = "") -> Any:
+    """A validator for a whole number between ``low`` and ``high``, both included."""
+
+    def check(value: int) -> int:
+        if not low <= value <= high:
+            raise ValueError(f"{field} must be between {low} and {high}{unit}, not {shown(value)}")
+        return value
+
+    return AfterValidator(check)

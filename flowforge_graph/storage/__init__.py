@@ -1,0 +1,52 @@
+"""SQLAlchemy Core on SQLite and PostgreSQL: the only room that holds SQL. It knows values, never decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from flowforge_graph.model.ids import new_id
+from flowforge_graph.storage.changes import Change, ChangeRows, Revision
+from flowforge_graph.storage.database import Database
+from flowforge_graph.storage.executions import ExecutionRows, LiveClaim, LockedExecution
+from flowforge_graph.storage.history import ScheduleDropRows, TombstoneRows, VerdictRows
+from flowforge_graph.storage.instants import to_instant, to_seconds
+from flowforge_graph.storage.triggers import TriggerRows
+from flowforge_graph.storage.workflows import WorkflowRows
+
+__all__ = [
+    "Change",
+    "Database",
+    "LiveClaim",
+    "LockedExecution",
+    "Revision",
+    "Store",
+    "to_instant",
+    "to_seconds",
+]
+
+
+class Store:
+    """A database with its schema in place, and the queries on each family of tables."""
+
+    def __init__(
+        self, target: str | URL | Engine, *, schema: str | None, table_prefix: str, monotonic: Callable[[], float]
+    ) -> None:
+        self.database = Database(target, schema=schema, table_prefix=table_prefix, monotonic=monotonic)
+        tables = self.database.tables
+        self.workflows = WorkflowRows(tables)
+        self.triggers = TriggerRows(tables)
+        self.executions = ExecutionRows(tables, is_sqlite=self.database.is_sqlite)
+        self.verdicts = VerdictRows(tables)
+        self.schedule_drops = ScheduleDropRows(tables)
+        self.tombstones = TombstoneRows(tables)
+        self.changes = ChangeRows(tables)
+        self._make_revision_row()
+
+    def _make_revision_row(self) -> None:
+        with self.database.read() as connection:
+            if self.changes.exists(connection):
+                return
+        self.database.run(lambda connection: self.changes.create(connection, epoch=new_id()))

@@ -1,0 +1,150 @@
+"""One database, opened by us or by the host: transactions, and every fault as one sentence.
+
+All writing goes through :meth:`Database.write`, all reading through :meth:`Database.read`. What differs between SQLite
+and PostgreSQL in a transaction is in :mod:`flowforge_graph.storage.sqlite` and here, nowhere else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+
+from flowforge_graph.errors import DatabaseError
+from flowforge_graph.storage import migrations, sqlite
+from flowforge_graph.storage.tables import Tables, tables_for
+
+Result = TypeVar("Result")
+
+# A transaction that another one made impossible is decided anew; more often than this something else is wrong.
+MAX_RETRIES: Final = 20
+_SERIALIZATION_FAILURES: Final = frozenset({"40001", "40P01"})
+
+
+class Database:
+    """The storage of one engine.
+
+    ``target`` is a SQLAlchemy URL or an Engine of the host's. ``schema`` and ``table_prefix`` keep our tables apart
+    from the host's. ``monotonic`` is the engine's clock, used only to share SQLite's one write lock fairly.
+    Raises DatabaseError where the database cannot be opened.
+    """
+
+    def __init__(
+        self, target: str | URL | Engine, *, schema: str | None, table_prefix: str, monotonic: Callable[[], float]
+    ) -> None:
+        self._owns_engine = not isinstance(target, Engine)
+        host_engine = target if isinstance(target, Engine) else _open(target)
+        self.is_sqlite = host_engine.dialect.name == "sqlite"
+        self.is_postgresql = host_engine.dialect.name == "postgresql"
+        _refuse_unknown_dialect(host_engine)
+        if self.is_sqlite and schema:
+            raise DatabaseError("SQLite has no schemas: use table_prefix instead of schema")
+        isolation = "AUTOCOMMIT" if self.is_sqlite else "READ COMMITTED"
+        self.engine = host_engine.execution_options(isolation_level=isolation)
+        self.url = host_engine.url
+        self.tables: Tables = tables_for(schema, table_prefix)
+        self._prefix = table_prefix
+        self._writer = sqlite.Writer(host_engine, monotonic) if self.is_sqlite else None
+        self._make_schema()
+
+    @property
+    def name(self) -> str:
+        """The URL without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading committed rows."""
+        with self._spoken(), self._reading():
+            with self.engine.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One write transaction: committed at the end of the block, rolled back by an exception."""
+        with self._spoken(), self._writing() as connection:
+            yield connection
+
+    def run(self, work: Callable[[Connection], Result], *, repeatable: bool = True) -> Result:
+        """Run ``work`` in a write transaction, again from its start where a concurrent one made it impossible.
+
+        ``work`` must decide everything from what it reads. ``repeatable`` says that a keyed row tells whether an
+        earlier try was committed, so that a connection lost during the commit is no reason to give up.
+        """
+        for tries in range(MAX_RETRIES):
+            try:
+                with self._writing() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if tries == MAX_RETRIES - 1 or not _is_worth_a_retry(error, repeatable=repeatable):
+                    raise self._fault(error) from error
+            # Sleeping reads no clock. The wait grows, so that a restarting server is not hammered.
+            time.sleep(min(0.001 * 2**tries, 0.5))
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Close the connections, where the engine is ours."""
+        if self._owns_engine:
+            self.engine.dispose()
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return self._writer.transaction(self.engine) if self._writer else self.engine.begin()
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return self._writer.reading() if self._writer else _nothing()
+
+    @contextmanager
+    def _spoken(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: SQLAlchemyError) -> DatabaseError:
+        cause = getattr(error, "orig", None) or error
+        text = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        return DatabaseError(f"the database {self.name} answered: {text}")
+
+    def _make_schema(self) -> None:
+        with self.read() as connection:
+            if migrations.current_version(connection, self.tables) == migrations.HEAD:
+                return
+        with self.write() as connection:
+            migrations.upgrade(connection, self.tables, prefix=self._prefix)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def _open(target: str | URL) -> Engine:
+    try:
+        url = make_url(target)
+        if url.get_backend_name() == "sqlite":
+            return sqlite.open_engine(url)
+        # A connection that the server closed while it rested in the pool is replaced before use.
+        return create_engine(url, pool_pre_ping=True, pool_size=16, max_overflow=16)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise DatabaseError(f"the database URL cannot be used: {str(error).splitlines()[0]}") from error
+    except ImportError as error:
+        raise DatabaseError(
+            f"the driver of this database is missing ({error}): pip install 'flowforge-graph[postgres]'"
+        ) from error
+
+
+def _refuse_unknown_dialect(engine: Engine) -> None:
+    if engine.dialect.name not in {"sqlite", "postgresql"}:
+        raise DatabaseError(f"the database must be SQLite or PostgreSQL, not {engine.dialect.name}")
+
+
+def _is_worth_a_retry(error: DBAPIError, *, repeatable: bool) -> bool:
+    """Whether the transaction lost against another one, which a new decision on fresh rows will see."""
+    if getattr(error.orig, "sqlstate", None) in _SERIALIZATION_FAILURES or isinstance(error, IntegrityError):
+        return True
+    return repeatable and error.connection_invalidated

@@ -1,0 +1,345 @@
+"""Rows of executions: the outbox, the claims on it, and history."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from flowforge_graph.model import Claim, Execution
+from flowforge_graph.storage.batches import in_batches
+from flowforge_graph.storage.instants import to_instant, to_seconds
+from flowforge_graph.storage.tables import Tables
+
+LIVE_STATUSES: Final = ("pending", "running")
+
+_INSTANTS: Final = ("fire_time", "cancel_requested_at", "created_at", "run_after", "available_at", "started_at", "ended_at")
+_PLAIN: Final = tuple(name for name in Execution.model_fields if name not in {*_INSTANTS, "seq"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedExecution:
+    """An execution whose row is locked until the end of the transaction, with what is not for users' eyes."""
+
+    execution: Execution
+    claim_token: str | None
+    claim_renewals: int
+    cascade_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveClaim:
+    """A claim that is believed, as any process can see it."""
+
+    execution_id: str
+    token: str
+    renewals: int
+    attempt: int
+    cancel_requested: bool
+
+
+class ExecutionRows:
+    """Queries on ``executions``."""
+
+    def __init__(self, tables: Tables, *, is_sqlite: bool) -> None:
+        self._table = tables.executions
+        self._columns = columns = tables.executions.c
+        self._insert_ignoring = (sqlite.insert if is_sqlite else postgresql.insert)(self._table).on_conflict_do_nothing()
+        wanted = bindparam("ids", expanding=True)
+        roots = select(columns.root_execution_id).where(columns.id.in_(wanted))
+        self._lock = (
+            select(self._table)
+            .where(or_(columns.id.in_(wanted), columns.id.in_(roots)))
+            .order_by(columns.id)
+            .with_for_update()
+        )
+        self._settle = (
+            update(self._table)
+            .where(columns.id == bindparam("settled_id"))
+            .values({name: bindparam(name) for name in _SETTLED})
+        )
+
+    # Reading
+
+    def get(self, connection: Connection, execution_id: str) -> Execution | None:
+        """The execution of this id."""
+        row = connection.execute(select(self._table).where(self._columns.id == execution_id)).first()
+        return None if row is None else execution_of(row)
+
+    def get_many(self, connection: Connection, execution_ids: Collection[str]) -> dict[str, Execution]:
+        """Those of these ids that exist, by id."""
+        found = {}
+        for batch in in_batches(sorted(execution_ids)):
+            rows = connection.execute(select(self._table).where(self._columns.id.in_(batch)))
+            found.update((row.id, execution_of(row)) for row in rows)
+        return found
+
+    def find(
+        self,
+        connection: Connection,
+        *,
+        equal: Mapping[str, object | None],
+        limit: int,
+        before_seq: int | None = None,
+        roots: Collection[str] | None = None,
+    ) -> list[Execution]:
+        """The executions whose columns have the given values (None: any), newest first."""
+        query = select(self._table).order_by(self._columns.seq.desc()).limit(limit)
+        for name, value in equal.items():
+            if value is not None:
+                query = query.where(self._columns[name] == value)
+        if roots is not None:
+            query = query.where(self._columns.root_execution_id.in_(roots))
+        if before_seq is not None:
+            query = query.where(self._columns.seq < before_seq)
+        return [execution_of(row) for row in connection.execute(query)]
+
+    def of_event(self, connection: Connection, *, trigger_ids: Collection[str], event_key: str) -> list[Execution]:
+        """The executions that these triggers started for this event."""
+        query = (
+            select(self._table)
+            .where(self._columns.trigger_id.in_(sorted(trigger_ids)), self._columns.event_key == event_key)
+            .order_by(self._columns.seq)
+        )
+        return [execution_of(row) for row in connection.execute(query)]
+
+    def pending_of_workflow(self, connection: Connection, workflow_id: str) -> list[str]:
+        """The ids of this workflow's pending executions."""
+        query = select(self._columns.id).where(
+            self._columns.workflow_id == workflow_id, self._columns.status == "pending"
+        )
+        return sorted(connection.execute(query).scalars())
+
+    def next_available_at(self, connection: Connection, roots: Collection[str] | None) -> int | None:
+        """When the next unclaimed pending execution is due."""
+        query = select(func.min(self._columns.available_at)).where(
+            self._columns.status == "pending", self._columns.claim_token.is_(None)
+        )
+        if roots is not None:
+            query = query.where(self._columns.root_execution_id.in_(roots))
+        seconds: int | None = connection.execute(query).scalar()
+        return seconds
+
+    # Starting
+
+    def insert(self, connection: Connection, executions: Iterable[Execution]) -> None:
+        """Store new executions; a second one for a cause breaks a UNIQUE key and with it the transaction."""
+        rows = [_row_of(execution) for execution in executions]
+        for batch in in_batches(rows, 1_000):
+            connection.execute(insert(self._table), batch)
+
+    def insert_new(self, connection: Connection, executions: Sequence[Execution]) -> list[str]:
+        """Store those whose cause has no execution yet and answer their ids, in order."""
+        stored = self.get_many(connection, [execution.id for execution in executions])
+        new = [execution for execution in executions if execution.id not in stored]
+        for batch in in_batches([_row_of(execution) for execution in new], 1_000):
+            connection.execute(self._insert_ignoring, batch)
+        return [execution.id for execution in new]
+
+    def grow_cascade(self, connection: Connection, root_execution_id: str, by: int) -> None:
+        """Count ``by`` more executions in a cascade; the count is kept in the root's row."""
+        connection.execute(
+            update(self._table)
+            .where(self._columns.id == root_execution_id)
+            .values(cascade_size=self._columns.cascade_size + by)
+        )
+
+    # Ending
+
+    def lock(self, connection: Connection, execution_ids: Collection[str]) -> dict[str, LockedExecution]:
+        """These executions and the roots of their cascades, locked in the order of their ids."""
+        locked: dict[str, LockedExecution] = {}
+        for batch in in_batches(sorted(execution_ids)):
+            for row in connection.execute(self._lock, {"ids": batch}):
+                locked[row.id] = _locked_of(row)
+        return locked
+
+    def settle(self, connection: Connection, executions: Sequence[Execution]) -> None:
+        """Write the end of executions whose rows are locked."""
+        rows = [{"settled_id": e.id} | {name: _column(e, name) for name in _SETTLED} for e in executions]
+        if rows:
+            connection.execute(self._settle, rows)
+
+    def request_cancel(self, connection: Connection, execution_id: str, *, at: int) -> None:
+        """Ask the holder of a running execution to stop it; the first request keeps its instant."""
+        requested = func.coalesce(self._columns.cancel_requested_at, at)
+        connection.execute(
+            update(self._table).where(self._columns.id == execution_id).values(cancel_requested_at=requested)
+        )
+
+    # Claims
+
+    def due(
+        self,
+        connection: Connection,
+        *,
+        now: int,
+        limit: int,
+        roots: Collection[str] | None,
+        ignore_delays: bool,
+    ) -> list[Execution]:
+        """Pending, unclaimed and available, the longest waiting first; locked where others may claim too."""
+        columns = self._columns
+        available = columns.available_at <= now
+        if ignore_delays:
+            available = or_(available, columns.available_at == columns.run_after)
+        query = (
+            select(self._table)
+            .where(columns.status == "pending", columns.claim_token.is_(None), available)
+            .order_by(columns.available_at, columns.seq)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        if roots is not None:
+            query = query.where(columns.root_execution_id.in_(roots))
+        return [execution_of(row) for row in connection.execute(query)]
+
+    def claim(self, connection: Connection, claims: Sequence[Claim], *, claimed_by: str) -> None:
+        """Store the tokens of fresh claims and count the attempt."""
+        rows = [{"claimed_id": c.execution_id, "token": c.token, "count": c.execution.attempt} for c in claims]
+        if rows:
+            connection.execute(
+                update(self._table)
+                .where(self._columns.id == bindparam("claimed_id"))
+                .values(
+                    claim_token=bindparam("token"), claim_renewals=0, attempt=bindparam("count"), claimed_by=claimed_by
+                ),
+                rows,
+            )
+
+    def live_claims(self, connection: Connection) -> list[LiveClaim]:
+        """All claims on executions that have not ended."""
+        columns = self._columns
+        query = select(
+            columns.id, columns.claim_token, columns.claim_renewals, columns.attempt, columns.cancel_requested_at
+        ).where(columns.claim_token.is_not(None), columns.status.in_(LIVE_STATUSES))
+        return [
+            LiveClaim(
+                execution_id=row.id,
+                token=row.claim_token,
+                renewals=row.claim_renewals,
+                attempt=row.attempt,
+                cancel_requested=row.cancel_requested_at is not None,
+            )
+            for row in connection.execute(query)
+        ]
+
+    def renew(self, connection: Connection, tokens: Collection[str]) -> dict[str, LiveClaim]:
+        """Give a sign of life for these claims; those still believed come back, by token."""
+        columns = self._columns
+        renewed: dict[str, LiveClaim] = {}
+        for batch in in_batches(sorted(tokens)):
+            connection.execute(
+                update(self._table)
+                .where(columns.claim_token.in_(batch), columns.status.in_(LIVE_STATUSES))
+                .values(claim_renewals=columns.claim_renewals + 1)
+            )
+        wanted = frozenset(tokens)
+        renewed.update((claim.token, claim) for claim in self.live_claims(connection) if claim.token in wanted)
+        return renewed
+
+    def mark_running(
+        self, connection: Connection, *, execution_id: str, token: str, now: int, external_id: str | None, keeps: bool
+    ) -> bool:
+        """Pending → running under this token; ``keeps``: the lease goes on. False if the token is not believed."""
+        changed = connection.execute(
+            update(self._table)
+            .where(
+                self._columns.id == execution_id,
+                self._columns.claim_token == token,
+                self._columns.status == "pending",
+            )
+            .values(
+                status="running", started_at=now, external_id=external_id, claim_token=token if keeps else None
+            )
+        )
+        return changed.rowcount == 1
+
+    def hand_back(
+        self,
+        connection: Connection,
+        *,
+        execution_id: str,
+        token: str,
+        renewals: int | None = None,
+        changes: Mapping[str, object],
+    ) -> bool:
+        """End a claim without ending its execution: it is pending again. False if the token is not believed."""
+        columns = self._columns
+        query = update(self._table).where(
+            columns.id == execution_id, columns.claim_token == token, columns.status.in_(LIVE_STATUSES)
+        )
+        if renewals is not None:
+            query = query.where(columns.claim_renewals == renewals)
+        changed = connection.execute(query.values(status="pending", started_at=None, claim_token=None, **changes))
+        return changed.rowcount == 1
+
+    def token_state(self, connection: Connection, execution_id: str) -> Row[Any] | None:
+        """(claim_token, status) of an execution."""
+        query = select(self._columns.claim_token, self._columns.status).where(self._columns.id == execution_id)
+        return connection.execute(query).first()
+
+    # Pruning
+
+    def ended_roots(
+        self, connection: Connection, *, before: int, limit: int, among: Collection[str] | None = None
+    ) -> list[str]:
+        """Roots of cascades in which every execution ended before that instant."""
+        columns, other = self._columns, self._table.alias("other")
+        alive = (
+            select(other.c.id)
+            .where(
+                other.c.root_execution_id == columns.id,
+                or_(other.c.status.in_(LIVE_STATUSES), other.c.ended_at >= before),
+            )
+            .exists()
+        )
+        query = (
+            select(columns.id)
+            .where(columns.id == columns.root_execution_id, columns.ended_at < before, ~alive)
+            .order_by(columns.seq)
+            .limit(limit)
+        )
+        if among is not None:
+            query = query.where(columns.id.in_(sorted(among)))
+        return list(connection.execute(query).scalars())
+
+    def of_roots(self, connection: Connection, roots: Collection[str]) -> list[Execution]:
+        """All executions of these cascades."""
+        query = select(self._table).where(self._columns.root_execution_id.in_(sorted(roots)))
+        return [execution_of(row) for row in connection.execute(query)]
+
+    def delete_cascades(self, connection: Connection, roots: Collection[str]) -> None:
+        """Remove all executions of these cascades."""
+        connection.execute(delete(self._table).where(self._columns.root_execution_id.in_(sorted(roots))))
+
+
+_SETTLED: Final = ("status", "reason", "error", "output", "started_at", "ended_at", "duration_ms", "cancel_requested_at")
+
+
+def execution_of(row: Row[Any]) -> Execution:
+    """The value of a row."""
+    fields = row._mapping
+    plain = {name: fields[name] for name in _PLAIN}
+    return Execution(seq=row.seq, **plain, **{name: to_instant(fields[name]) for name in _INSTANTS})
+
+
+def _locked_of(row: Row[Any]) -> LockedExecution:
+    return LockedExecution(
+        execution=execution_of(row),
+        claim_token=row.claim_token,
+        claim_renewals=row.claim_renewals,
+        cascade_size=row.cascade_size,
+    )
+
+
+def _column(execution: Execution, name: str) -> object:
+    value = getattr(execution, name)
+    return to_seconds(value) if name in _INSTANTS else value
+
+
+def _row_of(execution: Execution) -> dict[str, object]:
+    return {name: _column(execution, name) for name in (*_PLAIN, *_INSTANTS)}

@@ -1,0 +1,93 @@
+"""The schema, made and migrated by the engine itself with Alembic, also inside a host's database.
+
+There is no ``env.py`` and no ``alembic.ini``: :func:`upgrade` runs the scripts of ``versions/`` on a connection whose
+transaction the caller owns.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, select, table, text
+from sqlalchemy import column as sql_column
+
+from flowforge_graph.errors import DatabaseNewer, TableConflict
+from flowforge_graph.storage.tables import Tables
+
+HEAD = "0001"
+VERSIONS = Path(__file__).with_name("versions")
+
+
+def current_version(connection: Connection, tables: Tables) -> str | None:
+    """The version that the database is at, or None where our tables were never made."""
+    schema = tables.metadata.schema
+    if not inspect(connection).has_table(tables.version_table, schema=schema):
+        return None
+    versions = table(tables.version_table, sql_column("version_num"), schema=schema)
+    version: str | None = connection.execute(select(versions.c.version_num)).scalar()
+    return version
+
+
+def upgrade(connection: Connection, tables: Tables, *, prefix: str) -> None:
+    """Bring the schema to :data:`HEAD`, inside the caller's transaction; do nothing where it is there already.
+
+    Raises DatabaseNewer where a newer version of this package migrated it, and TableConflict, before anything is
+    created, where a table of one of our names exists and is not ours.
+    """
+    _wait_for_other_migrations(connection, tables)
+    version = current_version(connection, tables)
+    if version == HEAD:
+        return
+    if version is None:
+        _refuse_foreign_tables(connection, tables)
+    elif version not in _known_versions():
+        raise DatabaseNewer(
+            f"the database is at version {version}, newer than this flowforge-graph knows ({HEAD}): "
+            "upgrade the package, or use another database"
+        )
+    _run_scripts(connection, tables, prefix)
+
+
+def _wait_for_other_migrations(connection: Connection, tables: Tables) -> None:
+    """Let one process migrate at a time; on SQLite the write transaction does that already."""
+    if connection.dialect.name == "postgresql":
+        key = f"{tables.metadata.schema}.{tables.version_table}"
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": key})
+
+
+def _known_versions() -> set[str]:
+    return {path.name.split("_", 1)[0] for path in VERSIONS.glob("[0-9]*_*.py")}
+
+
+def _refuse_foreign_tables(connection: Connection, tables: Tables) -> None:
+    schema = tables.metadata.schema
+    ours = {ours.name for ours in tables.metadata.tables.values()}
+    foreign = sorted(ours & set(inspect(connection).get_table_names(schema=schema)))
+    if foreign:
+        raise TableConflict(
+            f"the database already has a table '{foreign[0]}' that is not flowforge-graph's: "
+            "choose a schema or a table_prefix of its own"
+        )
+
+
+def _run_scripts(connection: Connection, tables: Tables, prefix: str) -> None:
+    # Alembic costs as much to import as the rest together, and is needed once in a database's life.
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS.parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(prefix=prefix, schema=tables.metadata.schema)
+    script = ScriptDirectory.from_config(config)
+    with EnvironmentContext(
+        config, script, fn=lambda revision, _: script._upgrade_revs(HEAD, revision), destination_rev=HEAD
+    ) as environment:
+        environment.configure(
+            connection=connection,
+            version_table=tables.version_table,
+            version_table_schema=tables.metadata.schema,
+            transactional_ddl=False,
+        )
+        environment.run_migrations()

@@ -1,0 +1,174 @@
+"""What SQLite needs to be durable, and fair between threads and processes that write.
+
+Every write is ``BEGIN IMMEDIATE`` before any read. SQLite's own wait sleeps up to 100 ms between looks, so that a
+process that writes without pause starves its neighbours; ours looks each millisecond and yields.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import ModuleType
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Pool, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import StaticPool
+
+logger = logging.getLogger("flowforge_graph.storage")
+
+BUSY_TIMEOUT_MS: Final = 30_000
+_POLL_SECONDS: Final = 0.001
+_MAX_POLLS: Final = 30_000
+_YIELD_SECONDS: Final = 0.002
+_CONTINUOUS_SECONDS: Final = 0.020
+
+# The write-ahead log of earlier versions can lose committed rows when it is reset (fixed on three lines).
+_WAL_FIXES: Final = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine for a SQLite file (or a private in-memory database), with durable settings."""
+    module = _driver()
+    if _is_memory(url):
+        engine = create_engine(
+            url, module=module, poolclass=StaticPool, connect_args={"check_same_thread": False}
+        )
+        event.listen(engine, "connect", _prepare_memory)
+        return engine
+    engine = create_engine(url, module=module, pool_size=16, max_overflow=16)
+    has_safe_wal = wal_is_safe(module.sqlite_version_info)
+    event.listen(engine, "connect", _prepare_wal if has_safe_wal else _prepare_rollback_journal)
+    if not has_safe_wal:
+        _say_once_that_the_wal_is_unsafe(module.sqlite_version)
+    return engine
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite has the WAL-reset fix: 3.51.3, 3.50.7, 3.44.6 and later of each line."""
+    newest = _WAL_FIXES[0]
+    return version >= newest or any(version[:2] == fix[:2] and version >= fix for fix in _WAL_FIXES)
+
+
+def _driver() -> ModuleType:
+    """The ``sqlite3`` of the extra ``[sqlite]`` where it is installed, else the one of the standard library."""
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:
+        import sqlite3
+
+        return sqlite3
+    driver: ModuleType = dbapi2
+    return driver
+
+
+_already_said: set[str] = set()
+
+
+def _say_once_that_the_wal_is_unsafe(version: str) -> None:
+    if version not in _already_said:
+        _already_said.add(version)
+        logger.warning(
+            "SQLite %s lacks the WAL-reset fix: using a rollback journal; "
+            "pip install 'flowforge-graph[sqlite]' brings a fixed SQLite",
+            version,
+        )
+
+
+def _is_memory(url: URL) -> bool:
+    return url.database in {None, "", ":memory:"} or url.query.get("mode") == "memory"
+
+
+def _prepare_memory(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _prepare_wal(connection: Any, _record: object) -> None:
+    _prepare(connection, "WAL")
+
+
+def _prepare_rollback_journal(connection: Any, _record: object) -> None:
+    _prepare(connection, "DELETE")
+
+
+def _prepare(connection: Any, journal: str) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    # A read-only file keeps the mode it has; the first write will then say what is wrong.
+    if connection.execute("PRAGMA journal_mode").fetchone()[0].upper() != journal:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+# Engines that share one in-memory connection must also share the lock that keeps their transactions apart.
+_locks: weakref.WeakKeyDictionary[Pool, threading.RLock] = weakref.WeakKeyDictionary()
+_locks_guard = threading.Lock()
+
+
+class Writer:
+    """Gives out SQLite's one write lock: to one thread of this process at a time, and in turn with other processes."""
+
+    def __init__(self, engine: Engine, monotonic: Callable[[], float]) -> None:
+        with _locks_guard:
+            self._turn = _locks.setdefault(engine.pool, threading.RLock())
+        self._shares_one_connection = isinstance(engine.pool, StaticPool)
+        self._monotonic = monotonic
+        self._writing_since = 0.0
+        self._released_at = 0.0
+
+    def reading(self) -> AbstractContextManager[object]:
+        """A turn for reading, needed only where all threads share one in-memory connection."""
+        return self._turn if self._shares_one_connection else nullcontext()
+
+    @contextmanager
+    def transaction(self, engine: Engine) -> Iterator[Connection]:
+        """``BEGIN IMMEDIATE`` … ``COMMIT``, rolled back by an exception."""
+        with self._turn:
+            self._yield_to_other_processes()
+            with engine.connect() as connection:
+                _begin_immediate(connection)
+                try:
+                    yield connection
+                    connection.exec_driver_sql("COMMIT")
+                except BaseException:
+                    _roll_back(connection)
+                    raise
+                finally:
+                    self._released_at = self._monotonic()
+
+    def _yield_to_other_processes(self) -> None:
+        now = self._monotonic()
+        if now - self._released_at > _YIELD_SECONDS:
+            self._writing_since = now
+        elif now - self._writing_since > _CONTINUOUS_SECONDS:
+            time.sleep(_YIELD_SECONDS)
+            self._writing_since = now + _YIELD_SECONDS
+
+
+def _begin_immediate(connection: Connection) -> None:
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        for _ in range(_MAX_POLLS):
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except OperationalError as error:
+                if "locked" not in str(error.orig):
+                    raise
+            time.sleep(_POLL_SECONDS)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def _roll_back(connection: Connection) -> None:
+    raw: Any = connection.connection.dbapi_connection
+    # A full disk or a failed COMMIT may have rolled back already.
+    if raw.in_transaction:
+        raw.execute("ROLLBACK")

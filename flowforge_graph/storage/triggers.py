@@ -1,0 +1,230 @@
+"""Rows of triggers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+
+from flowforge_graph.errors import FlowforgeGraphError
+from flowforge_graph.model import (
+    DependencyTrigger,
+    EventTrigger,
+    ManualTrigger,
+    ScheduledTrigger,
+    parse_trigger,
+)
+from flowforge_graph.storage.batches import in_batches
+from flowforge_graph.storage.instants import to_instant, to_seconds
+from flowforge_graph.storage.tables import Tables
+
+logger = logging.getLogger("flowforge_graph.storage")
+
+AnyTrigger = ManualTrigger | ScheduledTrigger | DependencyTrigger | EventTrigger
+
+_COMMON = ("id", "workflow_id", "trigger_type", "trigger_name", "source")
+_OWN: Mapping[str, tuple[str, ...]] = {
+    "manual": (),
+    "scheduled": ("cron_expression", "timezone", "misfire_policy", "schedule_owner"),
+    "dependency": ("depends_on_workflow_id", "dependency_condition", "delay_minutes"),
+    "event": ("event_type", "event_config"),
+}
+_SCHEDULE_INSTANTS = ("planned_until", "next_run_at", "last_run_at")
+_ALL_OWN = tuple(name for names in _OWN.values() for name in names)
+
+
+class TriggerRows:
+    """Queries on ``workflow_triggers``. Lists are in creation order unless they say otherwise."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._table = tables.triggers
+        self._columns = self._table.c
+
+    def get(self, connection: Connection, trigger_id: str) -> AnyTrigger | None:
+        """The trigger of this id."""
+        row = connection.execute(select(self._table).where(self._columns.id == trigger_id)).first()
+        return None if row is None else trigger_of(row)
+
+    def get_many(self, connection: Connection, trigger_ids: Collection[str]) -> dict[str, AnyTrigger]:
+        """Those of these ids that exist, by id."""
+        return {trigger.id: trigger for trigger in self._of(connection, self._columns.id, trigger_ids)}
+
+    def facts(self, connection: Connection, trigger_ids: Collection[str]) -> dict[str, Row[Any]]:
+        """What the second look asks: ``enabled`` and ``depends_on_workflow_id``, by id."""
+        columns = (self._columns.id, self._columns.enabled, self._columns.depends_on_workflow_id)
+        found = {}
+        for batch in in_batches(sorted(trigger_ids)):
+            rows = connection.execute(select(*columns).where(self._columns.id.in_(batch)))
+            found.update((row.id, row) for row in rows)
+        return found
+
+    def find(
+        self,
+        connection: Connection,
+        *,
+        workflow_id: str | None = None,
+        trigger_type: str | None = None,
+        enabled: bool | None = None,
+        source: str | None = None,
+    ) -> list[AnyTrigger]:
+        """The triggers that meet every given filter, newest first."""
+        query = select(self._table).order_by(self._columns.seq.desc())
+        wanted = {"workflow_id": workflow_id, "trigger_type": trigger_type, "source": source}
+        for name, value in wanted.items():
+            if value is not None:
+                query = query.where(self._columns[name] == value)
+        if enabled is not None:
+            query = query.where(self._columns.enabled == int(enabled))
+        return [trigger_of(row) for row in connection.execute(query)]
+
+    def of_workflows(self, connection: Connection, workflow_ids: Collection[str]) -> list[AnyTrigger]:
+        """The triggers that start these workflows."""
+        return self._of(connection, self._columns.workflow_id, workflow_ids)
+
+    def touching(self, connection: Connection, workflow_ids: Collection[str]) -> list[AnyTrigger]:
+        """The triggers into and out of these workflows."""
+        into = self._of(connection, self._columns.workflow_id, workflow_ids)
+        out_of = self._of(connection, self._columns.depends_on_workflow_id, workflow_ids)
+        return list({trigger.id: trigger for trigger in (*into, *out_of)}.values())
+
+    def edges(self, connection: Connection) -> Sequence[Row[Any]]:
+        """All dependency triggers as bare rows with the fields of the graph's edges, in creation order."""
+        columns = self._columns
+        query = (
+            select(
+                columns.id,
+                columns.workflow_id,
+                columns.depends_on_workflow_id,
+                columns.dependency_condition,
+                columns.delay_minutes,
+                columns.enabled,
+                columns.trigger_name,
+                columns.seq,
+            )
+            .where(columns.trigger_type == "dependency")
+            .order_by(columns.seq)
+        )
+        return connection.execute(query).all()
+
+    def enabled_of_event(self, connection: Connection, event_type: str) -> list[AnyTrigger]:
+        """The enabled event triggers of this type."""
+        columns = self._columns
+        query = (
+            select(self._table)
+            .where(columns.trigger_type == "event", columns.event_type == event_type, columns.enabled == 1)
+            .order_by(columns.seq)
+        )
+        return [trigger_of(row) for row in connection.execute(query)]
+
+    def due(
+        self, connection: Connection, *, now: int, after_seq: int, limit: int
+    ) -> list[tuple[int, ScheduledTrigger | None]]:
+        """Enabled schedules of the engine's with a fire time at or before ``now``, in creation order after a number.
+
+        Locked where others may tick too. None stands for a row that no schedule can be read from: it is logged.
+        """
+        columns = self._columns
+        query = (
+            select(self._table)
+            .where(
+                columns.trigger_type == "scheduled",
+                columns.enabled == 1,
+                columns.schedule_owner == "engine",
+                columns.next_run_at <= now,
+                columns.seq > after_seq,
+            )
+            .order_by(columns.seq)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return [(row.seq, _schedule_of(row)) for row in connection.execute(query)]
+
+    def next_due_at(self, connection: Connection) -> int | None:
+        """The earliest ``next_run_at`` of an enabled schedule of the engine's."""
+        columns = self._columns
+        query = select(func.min(columns.next_run_at)).where(
+            columns.trigger_type == "scheduled", columns.enabled == 1, columns.schedule_owner == "engine"
+        )
+        seconds: int | None = connection.execute(query).scalar()
+        return seconds
+
+    def advance(
+        self,
+        connection: Connection,
+        trigger: ScheduledTrigger,
+        *,
+        planned_until: int,
+        next_run_at: int | None,
+        last_run_at: int | None,
+    ) -> bool:
+        """Move a schedule on, guarded by the ``planned_until`` that was read; False if another tick was first."""
+        columns = self._columns
+        changed = connection.execute(
+            update(self._table)
+            .where(columns.id == trigger.id, columns.planned_until == to_seconds(trigger.planned_until))
+            .values(planned_until=planned_until, next_run_at=next_run_at, last_run_at=last_run_at)
+        )
+        return changed.rowcount == 1
+
+    def insert(self, connection: Connection, triggers: Iterable[AnyTrigger]) -> None:
+        """Store new triggers, in their order."""
+        rows = [_row_of(trigger) for trigger in triggers]
+        for batch in in_batches(rows, 10_000):
+            connection.execute(insert(self._table), batch)
+
+    def seqs(self, connection: Connection, trigger_ids: Collection[str]) -> dict[str, int]:
+        """The creation numbers of these triggers."""
+        found: dict[str, int] = {}
+        for batch in in_batches(sorted(trigger_ids)):
+            query = select(self._columns.id, self._columns.seq).where(self._columns.id.in_(batch))
+            found.update((row.id, row.seq) for row in connection.execute(query))
+        return found
+
+    def replace(self, connection: Connection, trigger: AnyTrigger) -> None:
+        """Store all fields of an existing trigger anew; it keeps its place in the order of creation."""
+        connection.execute(update(self._table).where(self._columns.id == trigger.id).values(_row_of(trigger)))
+
+    def delete(self, connection: Connection, trigger_ids: Collection[str]) -> None:
+        """Remove triggers."""
+        for batch in in_batches(sorted(trigger_ids)):
+            connection.execute(delete(self._table).where(self._columns.id.in_(batch)))
+
+    def _of(self, connection: Connection, column: ColumnElement[Any], values: Collection[str]) -> list[AnyTrigger]:
+        rows: list[Row[Any]] = []
+        for batch in in_batches(sorted(values)):
+            rows += connection.execute(select(self._table).where(column.in_(batch)))
+        return [trigger_of(row) for row in sorted(rows, key=lambda row: row.seq)]
+
+
+def trigger_of(row: Row[Any]) -> AnyTrigger:
+    """The value of a row."""
+    fields = row._mapping
+    own = {name: fields[name] for name in (*_COMMON, *_OWN.get(row.trigger_type, ()))}
+    if row.trigger_type == "scheduled":
+        own |= {name: to_instant(fields[name]) for name in _SCHEDULE_INSTANTS}
+    instants = {"created_at": to_instant(row.created_at), "updated_at": to_instant(row.updated_at)}
+    return parse_trigger(own | instants | {"enabled": bool(row.enabled)})
+
+
+def _schedule_of(row: Row[Any]) -> ScheduledTrigger | None:
+    try:
+        trigger = trigger_of(row)
+    except FlowforgeGraphError:
+        logger.exception("the stored schedule %s cannot be read and is passed over", row.id)
+        return None
+    return trigger if isinstance(trigger, ScheduledTrigger) else None
+
+
+def _row_of(trigger: AnyTrigger) -> dict[str, object]:
+    return (
+        {name: getattr(trigger, name) for name in _COMMON}
+        | {name: getattr(trigger, name, None) for name in _ALL_OWN}
+        | {name: to_seconds(getattr(trigger, name, None)) for name in _SCHEDULE_INSTANTS}
+        | {
+            "enabled": int(trigger.enabled),
+            "created_at": to_seconds(trigger.created_at),
+            "updated_at": to_seconds(trigger.updated_at),
+        }
+    )

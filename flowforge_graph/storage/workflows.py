@@ -1,0 +1,86 @@
+"""Rows of workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from flowforge_graph.model import Workflow
+from flowforge_graph.storage.batches import in_batches
+from flowforge_graph.storage.instants import to_instant, to_seconds
+from flowforge_graph.storage.tables import Tables
+
+
+class WorkflowRows:
+    """Queries on ``workflows``."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._table = tables.workflows
+        self._by_id = self._table.c.id
+
+    def get(self, connection: Connection, workflow_id: str) -> Workflow | None:
+        """The workflow of this id."""
+        row = connection.execute(select(self._table).where(self._by_id == workflow_id)).first()
+        return None if row is None else workflow_of(row)
+
+    def get_many(self, connection: Connection, workflow_ids: Collection[str]) -> dict[str, Workflow]:
+        """Those of these ids that exist, by id."""
+        found = {}
+        for batch in in_batches(sorted(workflow_ids)):
+            rows = connection.execute(select(self._table).where(self._by_id.in_(batch)))
+            found.update((row.id, workflow_of(row)) for row in rows)
+        return found
+
+    def all(self, connection: Connection) -> list[Workflow]:
+        """All workflows, by id."""
+        return [workflow_of(row) for row in connection.execute(select(self._table).order_by(self._by_id))]
+
+    def names(self, connection: Connection) -> Sequence[Row[tuple[str, str]]]:
+        """(id, name) of all workflows, for the graph."""
+        return connection.execute(select(self._table.c.id, self._table.c.name)).all()
+
+    def insert(self, connection: Connection, workflows: Iterable[Workflow]) -> None:
+        """Store new workflows."""
+        rows = [_row_of(workflow) for workflow in workflows]
+        if rows:
+            connection.execute(insert(self._table), rows)
+
+    def replace(self, connection: Connection, workflow: Workflow) -> None:
+        """Store all fields of an existing workflow anew."""
+        connection.execute(update(self._table).where(self._by_id == workflow.id).values(_row_of(workflow)))
+
+    def delete(self, connection: Connection, workflow_ids: Collection[str]) -> None:
+        """Remove workflows, whose triggers are gone already."""
+        for batch in in_batches(sorted(workflow_ids)):
+            connection.execute(delete(self._table).where(self._by_id.in_(batch)))
+
+
+def workflow_of(row: Row[Any]) -> Workflow:
+    """The value of a row."""
+    return Workflow(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        run=row.run,
+        run_folder=row.run_folder,
+        tags=tuple(row.tags),
+        source=row.source,
+        created_at=to_instant(row.created_at),
+        updated_at=to_instant(row.updated_at),
+    )
+
+
+def _row_of(workflow: Workflow) -> Mapping[str, object]:
+    return {
+        "id": workflow.id,
+        "name": workflow.name,
+        "description": workflow.description,
+        "run": workflow.run.model_dump(mode="json", exclude_none=True) if workflow.run else None,
+        "run_folder": workflow.run_folder,
+        "tags": list(workflow.tags),
+        "source": workflow.source,
+        "created_at": to_seconds(workflow.created_at),
+        "updated_at": to_seconds(workflow.updated_at),
+    }

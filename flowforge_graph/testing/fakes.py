@@ -1,0 +1,59 @@
+"""Stand-ins for the world around an engine, deterministic and in memory."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+from flowforge_graph.model import Execution, Workflow, as_instant
+
+
+class FixedClock:
+    """A clock that stands still until a test moves it; the monotonic clock moves along and never goes back."""
+
+    def __init__(self, now: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self._now = as_instant(now, field="now")
+        self._monotonic = 0.0
+
+    def now(self) -> datetime:
+        """The instant that the test has set."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Seconds that :meth:`advance` has passed."""
+        return self._monotonic
+
+    def advance(self, seconds: float = 0.0, *, minutes: float = 0.0) -> None:
+        """Let time pass on both clocks."""
+        passed = seconds + 60 * minutes
+        self._now += timedelta(seconds=passed)
+        self._monotonic += max(passed, 0.0)
+
+    def set(self, now: datetime) -> None:
+        """Set the wall clock alone, forwards or backwards: an operator's correction."""
+        self._now = as_instant(now, field="now")
+
+
+class RecordingExecutor:
+    """Takes note of each execution that is handed over and answers ``external-<execution id>``.
+
+    ``failures`` are raised first, one for each start.
+    """
+
+    def __init__(self, failures: list[Exception] | None = None) -> None:
+        self.started: list[Execution] = []
+        self.failures = list(failures or [])
+        self._lock = threading.Lock()
+
+    def start(self, execution: Execution, workflow: Workflow) -> str:
+        """Note the execution, or raise the next failure."""
+        with self._lock:
+            if self.failures:
+                raise self.failures.pop(0)
+            self.started.append(execution)
+        return f"external-{execution.id}"
+
+    @property
+    def started_workflow_ids(self) -> list[str]:
+        """The workflows of the noted executions, in order."""
+        return [execution.workflow_id for execution in self.started]
