@@ -59,6 +59,15 @@ def test_the_fire_times_end_with_the_year_9999(text: str, name: str) -> None:
     assert list(fire_times(CronExpression.parse(text), zone(name), datetime.max.replace(tzinfo=UTC))) == []
 
 
+@pytest.mark.parametrize("name", ["UTC", "America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("text", ["* * * * *", "0-59 0-23 * * *", "@yearly"])
+def test_the_fire_times_begin_with_the_year_1(text: str, name: str) -> None:
+    """From the first instant that Python can write, in zones whose wall clock is still, or already, elsewhere."""
+    start = datetime.min.replace(tzinfo=UTC)
+    fires = list(islice(fire_times(CronExpression.parse(text), zone(name), start), 3))
+    assert start < fires[0] < fires[1] < fires[2] < start + timedelta(days=4 * 366)
+
+
 def test_the_last_minute_of_time_is_still_a_fire_time() -> None:
     """A minutely schedule in UTC ends with 9999-12-31 23:59."""
     start = datetime(9999, 12, 31, 23, 57, 30, tzinfo=UTC)
