@@ -1,0 +1,125 @@
+"""``executions list``, ``show`` and ``cancel``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flowforge_graph.cli.options import ExecutionArgument, command
+from flowforge_graph.cli.output import print_lines, print_table
+from flowforge_graph.cli.session import Session
+from flowforge_graph.cli.text import duration, instant, last_lines
+
+if TYPE_CHECKING:
+    from flowforge_graph.model import Execution, Verdict
+
+StatusName = Literal["pending", "running", "completed", "failed", "cancelled"]
+TriggerTypeName = Literal["manual", "scheduled", "dependency", "event"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to their group."""
+    command(app, "list", examples=["executions list", "executions list --workflow silver --status failed --limit 5"])(
+        list_executions
+    )
+    command(app, "show", examples=["executions show EXECUTION", "executions show EXECUTION --json"])(show)
+    command(app, "cancel", examples=["executions cancel EXECUTION"])(cancel)
+
+
+def list_executions(
+    session: Session,
+    workflow: Annotated[str | None, typer.Option("--workflow", metavar="ID", help="Only this workflow's.")] = None,
+    status: Annotated[StatusName | None, typer.Option("--status", help="Only of this status.")] = None,
+    trigger_type: Annotated[TriggerTypeName | None, typer.Option("--trigger-type", help="Only of this kind.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+) -> None:
+    """List executions, newest first."""
+    from flowforge_graph.wire import execution_document
+
+    with session.engine() as engine:
+        executions = engine.list_executions(workflow_id=workflow, status=status, trigger_type=trigger_type, limit=limit)
+    session.answer(
+        {"executions": [execution_document(execution) for execution in executions]},
+        lambda: _print_table(executions),
+    )
+
+
+def show(session: Session, execution: ExecutionArgument) -> None:
+    """Show one execution: why it started, how it ended, what it started and skipped, and its output."""
+    from flowforge_graph.wire import execution_document, verdict_document
+
+    with session.engine() as engine:
+        found, verdicts = engine.get_execution(execution), engine.get_verdicts(execution)
+    session.answer(
+        {
+            "execution": {**execution_document(found), "output": found.output},
+            "verdicts": [verdict_document(verdict) for verdict in verdicts],
+        },
+        lambda: print_lines(_described(found, verdicts)),
+    )
+
+
+def cancel(session: Session, execution: ExecutionArgument) -> None:
+    """Cancel an execution: a pending one at once, a running one by asking whoever runs it to stop it."""
+    from flowforge_graph.wire import execution_document
+
+    with session.engine() as engine:
+        found = engine.cancel(execution)
+    sentence = (
+        f"cancelled execution {found.id} of {found.workflow_id}"
+        if found.has_ended
+        else f"asked for execution {found.id} of {found.workflow_id} to be stopped"
+    )
+    session.answer({"execution": execution_document(found)}, lambda: print_lines([sentence]))
+
+
+def _print_table(executions: Sequence[Execution]) -> None:
+    from flowforge_graph.cli.wording import why_started
+
+    rows = [
+        (e.id, e.workflow_id, e.status, instant(e.created_at), duration(e.duration_ms), why_started(e))
+        for e in executions
+    ]
+    print_table(("EXECUTION", "WORKFLOW", "STATUS", "CREATED", "TOOK", "WHY"), rows, nothing="there are no executions")
+
+
+def _described(execution: Execution, verdicts: Sequence[Verdict]) -> list[str]:
+    from flowforge_graph.cli.wording import why_ended, why_started
+
+    facts = [
+        ("execution", execution.id),
+        ("workflow", execution.workflow_id),
+        ("status", execution.status),
+        ("why", why_started(execution)),
+        ("ended since", why_ended(execution)),
+        ("error", execution.error),
+        ("upstream", execution.upstream_execution_id),
+        ("root", f"{execution.root_execution_id} (hop {execution.hop})"),
+        ("created", instant(execution.created_at)),
+        ("due", instant(execution.available_at) if execution.status == "pending" else None),
+        ("started", instant(execution.started_at) if execution.started_at else None),
+        ("ended", instant(execution.ended_at) if execution.ended_at else None),
+        ("took", duration(execution.duration_ms) if execution.duration_ms is not None else None),
+        ("attempt", str(execution.attempt) if execution.attempt else None),
+    ]
+    lines = [f"{label:<12} {value}" for label, value in facts if value]
+    return lines + _verdict_lines(execution, verdicts) + _output_lines(execution)
+
+
+def _verdict_lines(execution: Execution, verdicts: Sequence[Verdict]) -> list[str]:
+    from flowforge_graph.cli.wording import why_skipped
+
+    return [
+        f"{'triggered':<12} {verdict.workflow_id} ({verdict.condition}): execution {verdict.execution_id}"
+        if verdict.outcome == "triggered"
+        else f"{'skipped':<12} {verdict.workflow_id}: {why_skipped(verdict, execution)}"
+        for verdict in verdicts
+    ]
+
+
+def _output_lines(execution: Execution) -> list[str]:
+    if not execution.output:
+        return []
+    return ["output", *(f"  {line}" for line in last_lines(execution.output, len(execution.output)))]

@@ -1,0 +1,31 @@
+"""``serve``: the scheduler and dispatcher loop, until it is stopped."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flowforge_graph.cli.options import command
+from flowforge_graph.cli.session import Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    command(app, "serve", examples=["serve", "serve --database sqlite:////var/lib/flowforge.db --grace 10"])(serve)
+
+
+def serve(
+    session: Session,
+    grace: Annotated[
+        float, typer.Option("--grace", metavar="SECONDS", min=0, help="How long what runs may go on after a stop.")
+    ] = 30.0,
+) -> int:
+    """Start what schedules and completions ask for, and run it on this machine, until stopped.
+
+    SIGTERM and Ctrl-C stop starting, wait for what runs, and cancel what still runs after the grace; a second one does
+    not wait. Exit code 0 on SIGTERM, 130 on Ctrl-C. A database that does not answer is asked again.
+    """
+    from flowforge_graph.cli.server import serve_until_stopped
+
+    return serve_until_stopped(session, grace_seconds=grace)

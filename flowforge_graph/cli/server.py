@@ -1,0 +1,132 @@
+"""The loop of ``serve``: tick, dispatch, wait; whatever happens to the database, the loop goes on."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Collection
+from typing import Final
+
+from flowforge_graph.cli.exits import ExitCode, say, without_password
+from flowforge_graph.cli.interrupts import Interrupts
+from flowforge_graph.cli.logs import log_lines_on_stderr
+from flowforge_graph.cli.session import Session
+from flowforge_graph.cli.text import count, duration, instant, shown
+from flowforge_graph.cli.wording import why_started
+from flowforge_graph.engine import TriggerEngine
+from flowforge_graph.engine.clock import SystemClock
+from flowforge_graph.engine.protocols import Clock, HoldingExecutor
+from flowforge_graph.errors import DatabaseError, ExecutionNotFound
+from flowforge_graph.executors.local import LocalExecutor
+
+# The longest between two looks at schedules and at what others completed; signals are noticed in half of it.
+_TICK_SECONDS: Final = 1.0
+_STEP_SECONDS: Final = 0.5
+_LONGEST_BACKOFF_SECONDS: Final = 30.0
+
+
+def serve_until_stopped(session: Session, *, grace_seconds: float) -> int:
+    """Serve until SIGTERM or Ctrl-C; return the exit code."""
+    executor, clock = LocalExecutor(), SystemClock()
+    with (
+        log_lines_on_stderr(logging.INFO),
+        session.engine(executor, may_create=True) as engine,
+        Interrupts() as interrupts,
+    ):
+        server = Server(engine, executor, clock, interrupts)
+        server.log(f"serving {without_password(shown(session.database))}; Ctrl-C stops")
+        server.serve()
+        server.wait_for_what_runs(grace_seconds)
+    server.log("stopped")
+    return ExitCode.INTERRUPTED if interrupts.received == signal.SIGINT else ExitCode.OK
+
+
+class Server:
+    """Starts what is due, in a loop."""
+
+    def __init__(self, engine: TriggerEngine, executor: HoldingExecutor, clock: Clock, interrupts: Interrupts) -> None:
+        self._engine = engine
+        self._executor = executor
+        self._clock = clock
+        self._interrupts = interrupts
+        self._running: frozenset[str] = frozenset()
+        self._faults = 0
+
+    def log(self, message: str) -> None:
+        """One line with the time, on stderr."""
+        say(f"{instant(self._clock.now())} {shown(message)}")
+
+    def serve(self) -> None:
+        """Tick and dispatch until a signal comes."""
+        while not self._interrupts:
+            try:
+                self._turn()
+                self._faults = 0
+            except DatabaseError as error:
+                self._back_off(error)
+
+    def wait_for_what_runs(self, grace_seconds: float) -> None:
+        """Start nothing more, and let what runs go on for at most ``grace_seconds``."""
+        deadline = self._clock.monotonic() + grace_seconds
+        running = self._executor.running()
+        if running:
+            self.log(f"stopping: waiting for {count(len(running), 'execution')} (a second signal does not wait)")
+        while self._executor.running() and self._clock.monotonic() < deadline:
+            self._executor.wait(timeout=min(_STEP_SECONDS, max(0.0, deadline - self._clock.monotonic())))
+        if left := self._executor.running():
+            self.log(f"stopping {count(len(left), 'execution')} that still run")
+
+    def _turn(self) -> None:
+        self._tick()
+        self._engine.dispatch_due()
+        self._log_what_changed()
+        self._wait()
+        self._log_what_changed()
+
+    def _tick(self) -> None:
+        ticked = self._engine.tick()
+        for drop in ticked.drops:
+            self.log(
+                f"schedule {drop.trigger_id} of {drop.workflow_id}: {count(drop.count, 'fire time')} from"
+                f" {instant(drop.first)} to {instant(drop.last)} not started ({drop.reason})"
+            )
+
+    def _wait(self) -> None:
+        """Until something ended here, or the next tick is due, or a signal came: whichever is first."""
+        deadline = self._clock.monotonic() + _TICK_SECONDS
+        while not self._interrupts and (left := deadline - self._clock.monotonic()) > 0:
+            step = min(_STEP_SECONDS, left)
+            if not self._executor.running():
+                threading.Event().wait(step)
+                continue
+            before = self._executor.running()
+            self._executor.wait(timeout=step)
+            if self._executor.running() != before:
+                return
+
+    def _log_what_changed(self) -> None:
+        running = self._executor.running()
+        self._log_each(running - self._running, "started")
+        self._log_each(self._running - running, "ended")
+        self._running = running
+
+    def _log_each(self, execution_ids: Collection[str], happened: str) -> None:
+        for execution_id in sorted(execution_ids):
+            try:
+                execution = self._engine.get_execution(execution_id)
+            except ExecutionNotFound:
+                continue
+            if happened == "started":
+                self.log(f"started {execution.workflow_id} ({why_started(execution)}), execution {execution_id}")
+            else:
+                took = duration(execution.duration_ms)
+                self.log(f"{execution.status} {execution.workflow_id} after {took}, execution {execution_id}")
+
+    def _back_off(self, error: DatabaseError) -> None:
+        self._faults += 1
+        seconds = min(2.0 ** min(self._faults - 1, 10), _LONGEST_BACKOFF_SECONDS)
+        self.log(f"database trouble, trying again in {seconds:.0f} s: {without_password(str(error))}")
+        deadline = self._clock.monotonic() + seconds
+        while not self._interrupts and self._clock.monotonic() < deadline:
+            threading.Event().wait(_STEP_SECONDS)

@@ -1,0 +1,71 @@
+"""What one command works with: its database, opened late, and the form of its answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from flowforge_graph.cli.exits import Refusal, say, without_password
+from flowforge_graph.cli.output import print_json
+from flowforge_graph.cli.text import shown
+
+if TYPE_CHECKING:
+    from flowforge_graph.engine import TriggerEngine
+    from flowforge_graph.engine.protocols import Executor
+
+IN_MEMORY = "sqlite://"
+_URL = re.compile(r"(sqlite|postgresql)(\+\w+)?://")
+_SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///(?P<path>[^?]+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Session:
+    """The common options of one command."""
+
+    database: str
+    as_json: bool = False
+
+    def answer(self, document: Any, show: Callable[[], None]) -> None:
+        """Print ``document`` where JSON is asked for, else call ``show``."""
+        if self.as_json:
+            print_json(document)
+        else:
+            show()
+
+    @contextmanager
+    def engine(self, executor: Executor | None = None, *, may_create: bool = False) -> Iterator[TriggerEngine]:
+        """The engine on this session's database, closed at the end.
+
+        Only a command that brings workflows into being may create a SQLite file (``may_create``). Any other finds a
+        missing one as empty as it would be, and leaves no file behind.
+        """
+        _refuse_other_urls(self.database)
+        from flowforge_graph.engine import TriggerEngine
+
+        with TriggerEngine(self._existing_or(may_create=may_create), executor=executor) as engine:
+            yield engine
+
+    def _existing_or(self, *, may_create: bool) -> str:
+        path = sqlite_path(self.database)
+        if may_create or path is None or path.exists():
+            return self.database
+        say(f"note: there is no database at {shown(str(path))} yet")
+        return IN_MEMORY
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file that a SQLite URL names; None where the URL names no plain file."""
+    match = _SQLITE_FILE.match(url)
+    if match is None or match["path"] == ":memory:" or match["path"].startswith("file:"):
+        return None
+    return Path(unquote(match["path"]))
+
+
+def _refuse_other_urls(url: str) -> None:
+    if not _URL.match(url):
+        raise Refusal(f"the database URL must begin with sqlite:/// or postgresql://, not {without_password(url)!r}")
