@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from flowforge_graph.model import Execution, ReasonCode, ScheduledTrigger, ScheduleDrop, Verdict
+from flowforge_graph.model import MAX_DELAY_MINUTES, Execution, ReasonCode, ScheduleDrop, ScheduledTrigger, Verdict
 from flowforge_graph.model.executions import TRIGGER_DELETED, TRIGGER_DISABLED, TRIGGER_MOVED, WORKFLOW_DELETED
 from flowforge_graph.schedules import CronExpression, FirePlan, plan_fires, zone
 
@@ -149,13 +149,12 @@ def _start_of(ended: Execution, trigger: DependencyFacts, workflow_name: str) ->
 
 
 def _checked_delay(trigger: DependencyFacts) -> int:
-    delay = trigger.delay_minutes
-    if not isinstance(delay, int) or not 0 <= delay <= 60:
-        raise ValueError(f"the stored delay of trigger '{trigger.id}' is {delay!r}")
-    return delay
+    if trigger.delay_minutes not in range(MAX_DELAY_MINUTES + 1):
+        raise ValueError(f"the stored delay of trigger '{trigger.id}' is {trigger.delay_minutes!r}")
+    return trigger.delay_minutes
 
 
-def _verdict_fields(ended: Execution, trigger: DependencyFacts, workflow_name: str) -> dict[str, object]:
+def _verdict_fields(ended: Execution, trigger: DependencyFacts, workflow_name: str) -> dict[str, Any]:
     return {
         "upstream_execution_id": ended.id,
         "trigger_id": trigger.id,

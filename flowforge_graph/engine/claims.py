@@ -7,6 +7,7 @@ import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.settlements import Guard, Settlements
 from flowforge_graph.errors import LeaseLost
 from flowforge_graph.evaluation import backoff_seconds, reason_to_cancel
-from flowforge_graph.model import Claim, Completion, Execution
+from flowforge_graph.model import Claim, Completion, EndStatus, Execution
 from flowforge_graph.model.executions import CANCEL_REQUESTED, DISPATCH_FAILED, LOST
 from flowforge_graph.model.ids import new_id
 from flowforge_graph.storage import LiveClaim, to_seconds
@@ -48,9 +49,8 @@ class Claims:
         claims: list[Claim] = []
         while len(claims) < limit:
             wanted = min(limit - len(claims), MAX_CLAIMS_AT_ONCE)
-            claimed, refused = self._context.store.database.run(
-                lambda connection, wanted=wanted: self._claim(connection, wanted, now, roots, ignore_delays)
-            )
+            work = partial(self._claim, limit=wanted, now=now, roots=roots, ignore_delays=ignore_delays)
+            claimed, refused = self._context.store.database.run(work)
             claims += claimed
             self._settle(refused)
             if len(claimed) + len(refused) < wanted:
@@ -67,9 +67,7 @@ class Claims:
             self._see(claim)
         return renewed
 
-    def mark_running(
-        self, started: Sequence[tuple[Claim, str | None]], *, keeps_lease: bool
-    ) -> list[Claim]:
+    def mark_running(self, started: Sequence[tuple[Claim, str | None]], *, keeps_lease: bool) -> list[Claim]:
         """Record that the executor has these claims' executions, each with its external id, in one transaction.
 
         Answers the claims that are lost: another process took over, or somebody cancelled. One whose execution has
@@ -96,7 +94,7 @@ class Claims:
         return self._context.store.database.run(work)
 
     def release(self, claim: Claim) -> None:
-        """Hand an execution back: it is pending again at once, and if it had not started, the attempt is not counted."""
+        """Hand an execution back: it is pending again at once. If it had not started, the attempt is not counted."""
         self._change(claim, {})
 
     def dispatch_failed(self, claim: Claim, error: str, *, permanent: bool) -> None:
@@ -128,7 +126,7 @@ class Claims:
     # Claiming
 
     def _claim(
-        self, connection: Connection, limit: int, now: int, roots: Collection[str] | None, ignore_delays: bool
+        self, connection: Connection, *, limit: int, now: int, roots: Collection[str] | None, ignore_delays: bool
     ) -> tuple[list[Claim], list[Completion]]:
         store = self._context.store
         due = store.executions.due(connection, now=now, limit=limit, roots=roots, ignore_delays=ignore_delays)
@@ -214,7 +212,7 @@ class Claims:
         )
 
 
-def _end(execution_id: str, status: str, reason: str | None, error: str | None = None) -> Completion:
+def _end(execution_id: str, status: EndStatus, reason: str | None, error: str | None = None) -> Completion:
     return Completion(execution_id=execution_id, status=status, reason=reason, error=error)
 
 

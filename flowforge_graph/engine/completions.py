@@ -54,9 +54,7 @@ class Completions:
             return list(store.verdicts.on(connection, [execution_id]).get(execution_id, ()))
 
     def _commit(self, completions: Sequence[Completion]) -> list[Answer]:
-        answers = self._context.store.database.run(
-            lambda connection: self._settlements.settle(connection, completions)
-        )
+        answers = self._context.store.database.run(lambda connection: self._settlements.settle(connection, completions))
         self._context.wake.set()
         return answers
 
@@ -78,7 +76,7 @@ class Completions:
         return cancelled
 
 
-def _parsed(item: Completion | Mapping[str, Any]) -> Completion | FlowforgeGraphError:
+def _parsed(item: object) -> Completion | FlowforgeGraphError:
     if isinstance(item, Completion):
         return item
     if not isinstance(item, Mapping):

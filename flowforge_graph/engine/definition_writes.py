@@ -62,7 +62,9 @@ class DefinitionWrites:
         stored = self._context.store.triggers.get_many(connection, [t.id for t in changes.put_triggers])
         stored = {trigger_id: t for trigger_id, t in stored.items() if trigger_id not in deleted}
         puts = [_to_store(trigger, stored.get(trigger.id), now) for trigger in changes.put_triggers]
-        self._check(connection, changes, deleted, stored, puts, used_ids=set(stored) if only_new else set())
+        # "As if that trigger were gone": what is replaced leaves before the first put comes.
+        gone = deleted if only_new else [*deleted, *stored]
+        self._check(connection, changes, gone=gone, puts=puts, used_ids=set(stored) if only_new else set())
         return [
             *self._delete_triggers(connection, deleted),
             *self._delete_workflows(connection, changes.delete_workflow_ids),
@@ -70,7 +72,9 @@ class DefinitionWrites:
             *self._put_triggers(connection, puts, stored),
         ]
 
-    def delete_workflow(self, connection: Connection, workflow_id: str, now: datetime) -> tuple[WorkflowDeletion, list[Change]]:
+    def delete_workflow(
+        self, connection: Connection, workflow_id: str, now: datetime
+    ) -> tuple[WorkflowDeletion, list[Change]]:
         """Delete one workflow with everything into and out of it (rule 3), and answer what went."""
         store = self._context.store
         deleted = store.triggers.touching(connection, [workflow_id])
@@ -93,13 +97,12 @@ class DefinitionWrites:
         self,
         connection: Connection,
         changes: DefinitionChanges,
-        deleted: Iterable[str],
-        stored: Iterable[str],
+        *,
+        gone: Sequence[str],
         puts: Sequence[AnyTrigger],
         used_ids: set[str],
     ) -> None:
         """Raise what the first offending trigger would raise, if the puts came one at a time in their order."""
-        gone = [*deleted, *(trigger_id for trigger_id in stored if trigger_id not in used_ids)]
         position, problem = self._first_problem_outside_the_graph(connection, changes, gone, puts, used_ids)
         with self._context.live.reading() as graph:
             edges = [trigger for trigger in puts[:position] if isinstance(trigger, DependencyTrigger)]
@@ -159,7 +162,9 @@ class DefinitionWrites:
         store = self._context.store
         store.workflows.delete(connection, workflow_ids)
         changes = [Change(kind=ChangeKind.WORKFLOW_REMOVED, subject_id=workflow_id) for workflow_id in workflow_ids]
-        pending = [i for workflow_id in workflow_ids for i in store.executions.pending_of_workflow(connection, workflow_id)]
+        pending = [
+            i for workflow_id in workflow_ids for i in store.executions.pending_of_workflow(connection, workflow_id)
+        ]
         ends = [Completion(execution_id=i, status="cancelled", reason=WORKFLOW_DELETED) for i in pending]
         self._settlements.settle_ours(connection, ends, leaving=frozenset(workflow_ids))
         return changes
@@ -167,9 +172,7 @@ class DefinitionWrites:
     def _put_workflows(self, connection: Connection, workflows: Sequence[Workflow], now: datetime) -> list[Change]:
         rows = self._context.store.workflows
         stored = rows.get_many(connection, [workflow.id for workflow in workflows])
-        rows.insert(
-            connection, [w.evolve(created_at=now, updated_at=now) for w in workflows if w.id not in stored]
-        )
+        rows.insert(connection, [w.evolve(created_at=now, updated_at=now) for w in workflows if w.id not in stored])
         for workflow in workflows:
             if workflow.id in stored:
                 created_at = stored[workflow.id].created_at

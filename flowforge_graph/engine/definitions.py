@@ -126,9 +126,7 @@ class Definitions:
         with self._context.store.database.read() as connection:
             return self._all(connection)
 
-    def change_definitions(
-        self, decide: Callable[[StoredDefinitions], DefinitionChanges]
-    ) -> DefinitionChanges:
+    def change_definitions(self, decide: Callable[[StoredDefinitions], DefinitionChanges]) -> DefinitionChanges:
         """Decide purely from what is stored and write the decision, under one lock."""
 
         def work(connection: Connection) -> tuple[DefinitionChanges, list[Change]]:

@@ -169,7 +169,7 @@ class Dispatcher:
         """Hand one execution over, and store its external id before the next: a crash forgets at most one."""
         try:
             external_id = executor.start(claim.execution, claim.workflow)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever an executor raises, the execution did not start
             return self._not_started(claim, error)
         self._mark([(claim, external_id)])
         return True
@@ -178,7 +178,7 @@ class Dispatcher:
         self._held.hold(claim)
         try:
             executor.start(claim.execution, claim.workflow)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._held.let_go(claim.execution_id)
             return self._not_started(claim, error)
         return True

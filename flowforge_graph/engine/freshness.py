@@ -57,13 +57,20 @@ class LiveGraph:
 
         ``committed`` is the revision row, where the caller has read (and perhaps locked) it in an earlier statement.
         """
-        committed = committed or self._store.changes.read(connection)
+        # Before the row is read: later another thread may rightly be further than the row that this one saw.
         known = self._known
-        if known is not None and _continues(known, committed):
-            if committed.revision > known.revision:
-                self.apply(self._changes_since(connection, known, committed), committed)
-        if self._known is None or not _continues(self._known, committed) or self._known.revision < committed.revision:
+        committed = committed or self._store.changes.read(connection)
+        if known is None or not _continues(known, committed):
             self._load(connection)
+            return
+        if known.revision < committed.revision:
+            self.apply(self._changes_since(connection, known, committed), committed)
+        if not self._has_reached(committed):
+            self._load(connection)
+
+    def _has_reached(self, committed: Revision) -> bool:
+        known = self._known
+        return known is not None and known.epoch == committed.epoch and known.revision >= committed.revision
 
     def apply(self, changes: Sequence[Change], committed: Revision) -> None:
         """Replay committed log rows, which end at ``committed``; rows that do not continue what is known wait."""

@@ -77,7 +77,7 @@ class GroupCommit(Generic[Item, Answer]):
     def _commit_batch(self, batch: Sequence[_Ticket[Item, Answer]]) -> None:
         try:
             answers = self._commit([ticket.item for ticket in batch])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - each item's caller gets its own
             if len(batch) == 1:
                 batch[0].error = error
                 return

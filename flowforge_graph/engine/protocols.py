@@ -44,7 +44,7 @@ class ExecutionEnd:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Renewal:
-    """What became of the renewed leases: ``lost`` ones must stop without a word, ``cancel_requested`` ones must stop."""
+    """What became of renewed leases: ``lost`` ones must stop without a word, ``cancel_requested`` ones must stop."""
 
     lost: frozenset[str] = frozenset()
     cancel_requested: frozenset[str] = frozenset()
@@ -66,6 +66,9 @@ class ExecutionHost(Protocol):
 
     def ended(self, execution_id: str, end: ExecutionEnd) -> None:
         """Record how an execution ended. Never raises: what the database cannot take now is tried again."""
+
+    def let_go(self, execution_id: str) -> None:
+        """The lease of this execution counts as lost, and it runs here no more: there is nothing to record."""
 
 
 @runtime_checkable

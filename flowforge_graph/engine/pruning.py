@@ -39,7 +39,9 @@ class Pruning:
         candidates = store.executions.ended_roots(connection, before=before, limit=CASCADES_PER_TRANSACTION)
         # Locked roots can gain no execution: a start in their cascade would count itself there first.
         store.executions.lock(connection, candidates)
-        roots = store.executions.ended_roots(connection, before=before, limit=CASCADES_PER_TRANSACTION, among=candidates)
+        roots = store.executions.ended_roots(
+            connection, before=before, limit=CASCADES_PER_TRANSACTION, among=candidates
+        )
         executions = store.executions.of_roots(connection, roots)
         store.tombstones.insert(connection, executions, pruned_at=to_seconds(self._context.now()))
         verdicts = store.verdicts.delete(connection, [execution.id for execution in executions])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import cast
 
 from sqlalchemy import Connection
 
@@ -24,7 +25,7 @@ from flowforge_graph.errors import (
 )
 from flowforge_graph.evaluation import evaluate_completion
 from flowforge_graph.graph import DependencyEdge
-from flowforge_graph.model import Completion, CompletionResult, Execution, Verdict
+from flowforge_graph.model import Completion, CompletionResult, EndStatus, Execution, Verdict
 from flowforge_graph.storage import LockedExecution
 
 Answer = CompletionResult | FlowforgeGraphError
@@ -259,6 +260,6 @@ def _result(execution: Execution, verdicts: Iterable[Verdict]) -> CompletionResu
     return CompletionResult(
         execution_id=execution.id,
         workflow_id=execution.workflow_id,
-        status=execution.status,
+        status=cast(EndStatus, execution.status),
         verdicts=tuple(verdicts),
     )

@@ -154,7 +154,7 @@ def _event_start(
     )
 
 
-def _due(now: datetime) -> dict[str, datetime]:
+def _due(now: datetime) -> dict[str, Any]:
     return {"created_at": now, "run_after": now, "available_at": now}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -34,6 +34,7 @@ from flowforge_graph.model import (
     CompletionResult,
     DependencyGraph,
     DependencyValidation,
+    EndStatus,
     Execution,
     PruneResult,
     ScheduleDrop,
@@ -295,7 +296,13 @@ class TriggerEngine:
         ExecutionNotFound. A ``claim`` that is no longer believed raises LeaseLost.
         """
         return self._completions.complete(
-            Completion(execution_id=execution_id, status=status, workflow_id=workflow_id, error=error, claim=claim)
+            Completion(
+                execution_id=execution_id,
+                status=cast(EndStatus, status),
+                workflow_id=workflow_id,
+                error=error,
+                claim=claim,
+            )
         )
 
     def complete_many(
@@ -329,7 +336,7 @@ class TriggerEngine:
         limit: int = 50,
         before_seq: int | None = None,
     ) -> list[Execution]:
-        """The executions that meet every given filter, newest first; ``before_seq`` continues behind an earlier list."""
+        """The executions that meet every given filter, newest first; ``before_seq`` continues an earlier list."""
         wanted = roots if root_execution_id is None else [root_execution_id]
         return self._questions.executions(
             workflow_id=workflow_id,

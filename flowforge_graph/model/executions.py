@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 from pydantic import Field
 
 from flowforge_graph.model.json_values import JsonObject
-from flowforge_graph.model.triggers import Condition, TriggerType
+from flowforge_graph.model.triggers import TriggerType
 from flowforge_graph.model.values import Instant, Value
 from flowforge_graph.model.workflows import Workflow
 
@@ -30,8 +30,9 @@ TRIGGER_MOVED: Final = "trigger_moved"
 class Execution(Value):
     """One run of one workflow, with its own copy of every name and rule that started it.
 
-    ``seq`` orders executions (0 before it is stored); ``run_after`` is the instant the rule named (the recorded completion plus the delay, or
-    the fire time), ``available_at`` the instant from which a dispatcher may start it (later after a failed dispatch).
+    ``seq`` orders executions (0 before it is stored). ``run_after`` is the instant the rule named (the recorded
+    completion plus the delay, or the fire time), ``available_at`` the instant from which a dispatcher may start it
+    (later after a failed dispatch).
     ``attempt`` counts starts. ``reason`` says why it ended without the executor's say.
     """
 
@@ -43,7 +44,7 @@ class Execution(Value):
     trigger_type: TriggerType = "manual"
     trigger_id: str | None = None
     trigger_name: str | None = None
-    dependency_condition: Condition | None = None
+    dependency_condition: str | None = None
     delay_minutes: int = 0
     upstream_execution_id: str | None = None
     upstream_workflow_id: str | None = None

@@ -34,12 +34,12 @@ _UpstreamId = Annotated[str, checked(checked_id, "depends_on_workflow_id", reser
 _TriggerId = Annotated[str, checked(checked_id, "id", reserved=RESERVED_TRIGGER_IDS)]
 
 
-def _canonical_cron(value: object) -> str:
-    return CronExpression.parse(value).text  # type: ignore[arg-type]
+def _canonical_cron(value: Any) -> str:
+    return CronExpression.parse(value).text
 
 
-def _zone_name(value: object) -> str:
-    return zone(value).key  # type: ignore[arg-type]
+def _zone_name(value: Any) -> str:
+    return zone(value).key
 
 
 class _Trigger(Value):
@@ -131,6 +131,6 @@ TRIGGER_CLASSES: Mapping[str, type[ManualTrigger | ScheduledTrigger | Dependency
 def parse_trigger(fields: Mapping[str, Any]) -> ManualTrigger | ScheduledTrigger | DependencyTrigger | EventTrigger:
     """Build the trigger that ``fields["trigger_type"]`` names; raise InvalidTrigger or InvalidSchedule."""
     kind = fields.get("trigger_type")
-    if kind not in TRIGGER_CLASSES:
+    if not isinstance(kind, str) or kind not in TRIGGER_CLASSES:
         raise InvalidTrigger(f"trigger_type must be one of {', '.join(TRIGGER_TYPES)}, not {shown(kind)}")
     return TRIGGER_CLASSES[kind](**fields)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from flowforge_graph.errors import FlowforgeGraphError, InvalidExecution, InvalidTime
+from flowforge_graph.errors import FlowforgeGraphError, InvalidExecution, InvalidTime, InvalidTrigger, InvalidWorkflow
 from flowforge_graph.model.ids import shown
 
 
@@ -19,7 +19,7 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    refusal: ClassVar[Callable[[str], FlowforgeGraphError]] = InvalidExecution
+    refusal: ClassVar[type[InvalidExecution | InvalidTrigger | InvalidWorkflow]] = InvalidExecution
 
     def __init__(self, /, **fields: Any) -> None:
         try:

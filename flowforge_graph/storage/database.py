@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
@@ -60,9 +60,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading committed rows."""
-        with self._spoken(), self._reading():
-            with self.engine.connect() as connection:
-                yield connection
+        with self._spoken(), self._reading(), self.engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -95,8 +94,8 @@ class Database:
     def _writing(self) -> AbstractContextManager[Connection]:
         return self._writer.transaction(self.engine) if self._writer else self.engine.begin()
 
-    def _reading(self) -> AbstractContextManager[None]:
-        return self._writer.reading() if self._writer else _nothing()
+    def _reading(self) -> AbstractContextManager[object]:
+        return self._writer.reading() if self._writer else nullcontext()
 
     @contextmanager
     def _spoken(self) -> Iterator[None]:
@@ -116,11 +115,6 @@ class Database:
                 return
         with self.write() as connection:
             migrations.upgrade(connection, self.tables, prefix=self._prefix)
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 def _open(target: str | URL) -> Engine:

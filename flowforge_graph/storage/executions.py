@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flowforge_graph.model import Claim, Execution
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
-from flowforge_graph.storage.tables import Tables
+from flowforge_graph.storage.tables import AnyRow, Tables
 
 LIVE_STATUSES: Final = ("pending", "running")
 
-_INSTANTS: Final = ("fire_time", "cancel_requested_at", "created_at", "run_after", "available_at", "started_at", "ended_at")
+_INSTANTS: Final = (
+    "fire_time",
+    "cancel_requested_at",
+    "created_at",
+    "run_after",
+    "available_at",
+    "started_at",
+    "ended_at",
+)
+_SETTLED: Final = ("status", "reason", "error", "output", "started_at", "ended_at", "duration_ms")
 _PLAIN: Final = tuple(name for name in Execution.model_fields if name not in {*_INSTANTS, "seq"})
 
 
@@ -47,8 +56,9 @@ class ExecutionRows:
     def __init__(self, tables: Tables, *, is_sqlite: bool) -> None:
         self._table = tables.executions
         self._columns = columns = tables.executions.c
-        self._insert_ignoring = (sqlite.insert if is_sqlite else postgresql.insert)(self._table).on_conflict_do_nothing()
-        wanted = bindparam("ids", expanding=True)
+        dialect_insert = sqlite.insert if is_sqlite else postgresql.insert
+        self._insert_ignoring = dialect_insert(self._table).on_conflict_do_nothing()
+        wanted: BindParameter[str] = bindparam("ids", expanding=True)
         roots = select(columns.root_execution_id).where(columns.id.in_(wanted))
         self._lock = (
             select(self._table)
@@ -71,7 +81,7 @@ class ExecutionRows:
 
     def get_many(self, connection: Connection, execution_ids: Collection[str]) -> dict[str, Execution]:
         """Those of these ids that exist, by id."""
-        found = {}
+        found: dict[str, Execution] = {}
         for batch in in_batches(sorted(execution_ids)):
             rows = connection.execute(select(self._table).where(self._columns.id.in_(batch)))
             found.update((row.id, execution_of(row)) for row in rows)
@@ -252,9 +262,7 @@ class ExecutionRows:
                 self._columns.claim_token == token,
                 self._columns.status == "pending",
             )
-            .values(
-                status="running", started_at=now, external_id=external_id, claim_token=token if keeps else None
-            )
+            .values(status="running", started_at=now, external_id=external_id, claim_token=token if keeps else None)
         )
         return changed.rowcount == 1
 
@@ -277,7 +285,7 @@ class ExecutionRows:
         changed = connection.execute(query.values(status="pending", started_at=None, claim_token=None, **changes))
         return changed.rowcount == 1
 
-    def token_state(self, connection: Connection, execution_id: str) -> Row[Any] | None:
+    def token_state(self, connection: Connection, execution_id: str) -> AnyRow | None:
         """(claim_token, status) of an execution."""
         query = select(self._columns.claim_token, self._columns.status).where(self._columns.id == execution_id)
         return connection.execute(query).first()
@@ -317,17 +325,14 @@ class ExecutionRows:
         connection.execute(delete(self._table).where(self._columns.root_execution_id.in_(sorted(roots))))
 
 
-_SETTLED: Final = ("status", "reason", "error", "output", "started_at", "ended_at", "duration_ms", "cancel_requested_at")
-
-
-def execution_of(row: Row[Any]) -> Execution:
+def execution_of(row: AnyRow) -> Execution:
     """The value of a row."""
     fields = row._mapping
     plain = {name: fields[name] for name in _PLAIN}
     return Execution(seq=row.seq, **plain, **{name: to_instant(fields[name]) for name in _INSTANTS})
 
 
-def _locked_of(row: Row[Any]) -> LockedExecution:
+def _locked_of(row: AnyRow) -> LockedExecution:
     return LockedExecution(
         execution=execution_of(row),
         claim_token=row.claim_token,

@@ -127,7 +127,7 @@ class TombstoneRows:
 
     def of(self, connection: Connection, execution_ids: Collection[str]) -> dict[str, tuple[str, str]]:
         """(workflow id, status) of those of these executions that were pruned, by id."""
-        found = {}
+        found: dict[str, tuple[str, str]] = {}
         columns = self._columns
         for batch in in_batches(sorted(execution_ids)):
             query = select(columns.execution_id, columns.workflow_id, columns.status).where(

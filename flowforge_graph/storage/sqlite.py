@@ -36,9 +36,7 @@ def open_engine(url: URL) -> Engine:
     """An engine for a SQLite file (or a private in-memory database), with durable settings."""
     module = _driver()
     if _is_memory(url):
-        engine = create_engine(
-            url, module=module, poolclass=StaticPool, connect_args={"check_same_thread": False}
-        )
+        engine = create_engine(url, module=module, poolclass=StaticPool, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _prepare_memory)
         return engine
     engine = create_engine(url, module=module, pool_size=16, max_overflow=16)

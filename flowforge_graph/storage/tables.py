@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Row,
     Table,
     Text,
     UniqueConstraint,
@@ -27,6 +29,9 @@ from sqlalchemy import (
 # SQLite numbers rows by itself only in a column declared INTEGER.
 Sequence = BigInteger().with_variant(Integer, "sqlite")
 Json = JSON(none_as_null=True)
+
+# A row of any columns.
+AnyRow = Row[*tuple[Any, ...]]
 
 LIVE_CLAIM = "claim_token IS NOT NULL AND status IN ('pending', 'running')"
 DUE_PENDING = "status = 'pending' AND claim_token IS NULL"

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from flowforge_graph.errors import FlowforgeGraphError
 from flowforge_graph.model import (
@@ -18,7 +18,7 @@ from flowforge_graph.model import (
 )
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
-from flowforge_graph.storage.tables import Tables
+from flowforge_graph.storage.tables import AnyRow, Tables
 
 logger = logging.getLogger("flowforge_graph.storage")
 
@@ -51,10 +51,10 @@ class TriggerRows:
         """Those of these ids that exist, by id."""
         return {trigger.id: trigger for trigger in self._of(connection, self._columns.id, trigger_ids)}
 
-    def facts(self, connection: Connection, trigger_ids: Collection[str]) -> dict[str, Row[Any]]:
+    def facts(self, connection: Connection, trigger_ids: Collection[str]) -> dict[str, AnyRow]:
         """What the second look asks: ``enabled`` and ``depends_on_workflow_id``, by id."""
         columns = (self._columns.id, self._columns.enabled, self._columns.depends_on_workflow_id)
-        found = {}
+        found: dict[str, AnyRow] = {}
         for batch in in_batches(sorted(trigger_ids)):
             rows = connection.execute(select(*columns).where(self._columns.id.in_(batch)))
             found.update((row.id, row) for row in rows)
@@ -89,7 +89,7 @@ class TriggerRows:
         out_of = self._of(connection, self._columns.depends_on_workflow_id, workflow_ids)
         return list({trigger.id: trigger for trigger in (*into, *out_of)}.values())
 
-    def edges(self, connection: Connection) -> Sequence[Row[Any]]:
+    def edges(self, connection: Connection) -> Sequence[AnyRow]:
         """All dependency triggers as bare rows with the fields of the graph's edges, in creation order."""
         columns = self._columns
         query = (
@@ -192,13 +192,13 @@ class TriggerRows:
             connection.execute(delete(self._table).where(self._columns.id.in_(batch)))
 
     def _of(self, connection: Connection, column: ColumnElement[Any], values: Collection[str]) -> list[AnyTrigger]:
-        rows: list[Row[Any]] = []
+        rows: list[AnyRow] = []
         for batch in in_batches(sorted(values)):
             rows += connection.execute(select(self._table).where(column.in_(batch)))
         return [trigger_of(row) for row in sorted(rows, key=lambda row: row.seq)]
 
 
-def trigger_of(row: Row[Any]) -> AnyTrigger:
+def trigger_of(row: AnyRow) -> AnyTrigger:
     """The value of a row."""
     fields = row._mapping
     own = {name: fields[name] for name in (*_COMMON, *_OWN.get(row.trigger_type, ()))}
@@ -208,7 +208,7 @@ def trigger_of(row: Row[Any]) -> AnyTrigger:
     return parse_trigger(own | instants | {"enabled": bool(row.enabled)})
 
 
-def _schedule_of(row: Row[Any]) -> ScheduledTrigger | None:
+def _schedule_of(row: AnyRow) -> ScheduledTrigger | None:
     try:
         trigger = trigger_of(row)
     except FlowforgeGraphError:

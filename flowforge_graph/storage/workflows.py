@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from flowforge_graph.model import Workflow
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
-from flowforge_graph.storage.tables import Tables
+from flowforge_graph.storage.tables import AnyRow, Tables
 
 
 class WorkflowRows:
@@ -27,7 +26,7 @@ class WorkflowRows:
 
     def get_many(self, connection: Connection, workflow_ids: Collection[str]) -> dict[str, Workflow]:
         """Those of these ids that exist, by id."""
-        found = {}
+        found: dict[str, Workflow] = {}
         for batch in in_batches(sorted(workflow_ids)):
             rows = connection.execute(select(self._table).where(self._by_id.in_(batch)))
             found.update((row.id, workflow_of(row)) for row in rows)
@@ -37,7 +36,7 @@ class WorkflowRows:
         """All workflows, by id."""
         return [workflow_of(row) for row in connection.execute(select(self._table).order_by(self._by_id))]
 
-    def names(self, connection: Connection) -> Sequence[Row[tuple[str, str]]]:
+    def names(self, connection: Connection) -> Sequence[AnyRow]:
         """(id, name) of all workflows, for the graph."""
         return connection.execute(select(self._table.c.id, self._table.c.name)).all()
 
@@ -57,7 +56,7 @@ class WorkflowRows:
             connection.execute(delete(self._table).where(self._by_id.in_(batch)))
 
 
-def workflow_of(row: Row[Any]) -> Workflow:
+def workflow_of(row: AnyRow) -> Workflow:
     """The value of a row."""
     return Workflow(
         id=row.id,
