@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import doctest
+import os
 import re
+import shlex
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _CHANGING = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<id>"),
@@ -70,3 +75,20 @@ def failures_of_session(page: Path) -> str:
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     doctest.DocTestRunner(optionflags=flags, verbose=False).run(test, out=report.append)
     return "".join(report)
+
+
+def run_shown(command: str, *, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a ``flowforge-graph`` command of a page as it stands there, in ``folder``, as a plain terminal shows it."""
+    words = shlex.split(command)
+    assert Path(words[0]).name == "flowforge-graph", f"not a command of this package: {command}"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWFORGE_DATABASE")}
+    environment = {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "flowforge_graph", *words[1:]],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )

@@ -17,10 +17,11 @@ def main() -> int:
     rejected = [{"faults": faults, **record} for record, faults in judged if faults]
     lake.write_lines("quality", "accepted.jsonl", accepted)
     lake.write_lines("quality", "rejected.jsonl", rejected)
-    print(f"{len(accepted)} accepted, {len(rejected)} rejected")
+    tolerated = int(TOLERATED_SHARE * len(records))
     for fault, count in Counter(fault for record in rejected for fault in record["faults"]).most_common():
-        print(f"  {count:>3} × {fault}")
-    return 0 if len(rejected) <= TOLERATED_SHARE * len(records) else 1
+        print(f"{count:>3} × {fault}")
+    print(f"{len(accepted)} records accepted, {len(rejected)} rejected, {tolerated} tolerated")
+    return 0 if len(rejected) <= tolerated else 1
 
 
 def faults_of(record: lake.Row) -> list[str]:

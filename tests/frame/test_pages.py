@@ -1,0 +1,94 @@
+"""What the pages show is what happens."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.documents import (
+    ROOT,
+    blocks_of,
+    failures_of_session,
+    run_shown,
+    shown_commands,
+    without_changing_parts,
+)
+
+README = ROOT / "README.md"
+QUICKSTART = ROOT / "docs" / "quickstart.md"
+EXAMPLE = Path("docs") / "examples" / "medallion"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with the example in its place, as in a clone."""
+    shutil.copytree(ROOT / EXAMPLE, tmp_path / EXAMPLE, ignore=shutil.ignore_patterns("lake", "__pycache__"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [README, QUICKSTART], ids=lambda page: page.name)
+def test_python_sessions_are_real(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each ``>>>`` line of a page answers what the page says."""
+    monkeypatch.chdir(tmp_path)
+    assert failures_of_session(page) == ""
+
+
+def test_the_readme_shows_the_cascade_of_its_first_command(clone: Path) -> None:
+    """The first command of the README runs the example to its end and prints what the README shows."""
+    command = blocks_of(README, "sh")[0].text.strip().rpartition(" && ")[2]
+    ran = run_shown(command, folder=clone)
+    assert ran.returncode == 0, ran.stderr
+    assert without_changing_parts(ran.stdout) == without_changing_parts(blocks_of(README, "text")[0].text)
+
+
+def test_the_example_goes_as_its_page_says(clone: Path) -> None:
+    """The commands of the example's page, one after the other, print what stands below them and exit 0."""
+    for shown in shown_commands(ROOT / EXAMPLE / "README.md"):
+        ran = run_shown(shown.command, folder=clone)
+        assert ran.returncode == 0, ran.stderr
+        assert without_changing_parts(ran.stdout) == without_changing_parts(shown.output), f"line {shown.line}"
+
+
+def test_the_example_fills_its_lake_as_its_page_says(clone: Path) -> None:
+    """The good delivery becomes gold, the table of the page among it, and leaves eleven records aside."""
+    run_shown(f"flowforge-graph run {EXAMPLE / 'flowforge.yaml'}", folder=clone)
+    (cascade,) = (clone / EXAMPLE / "lake").iterdir()
+    shown = blocks_of(ROOT / EXAMPLE / "README.md", "csv")[0].text
+    assert (cascade / "gold" / "species.csv").read_text(encoding="utf-8") == shown
+    assert {table.name for table in (cascade / "gold").iterdir()} == {"clutches.csv", "islands.csv", "species.csv"}
+    assert len((cascade / "quality" / "rejected.jsonl").read_text(encoding="utf-8").splitlines()) == 11
+    assert not (cascade / "quarantine").exists()
+    assert (cascade / "audit" / "entry.jsonl").exists()
+
+
+def test_the_bad_delivery_reaches_the_quarantine_only(clone: Path) -> None:
+    """The spoiled delivery is set aside with its reasons and audited; nothing of it becomes silver or gold."""
+    run_shown(f"flowforge-graph run {EXAMPLE / 'flowforge-bad-delivery.yaml'}", folder=clone)
+    (cascade,) = (clone / EXAMPLE / "lake").iterdir()
+    assert {layer.name for layer in cascade.iterdir()} == {"landing", "bronze", "quality", "quarantine", "audit"}
+    assert len((cascade / "quarantine" / "reasons.txt").read_text(encoding="utf-8").splitlines()) == 342
+
+
+def test_the_quickstart_goes_as_it_says(tmp_path: Path) -> None:
+    """The quickstart's file, saved under its name, does what the commands below it show."""
+    file, schedule = blocks_of(QUICKSTART, "yaml")
+    (tmp_path / "flowforge.yaml").write_text(file.text, encoding="utf-8")
+    for shown in shown_commands(QUICKSTART):
+        ran = run_shown(shown.command, folder=tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        assert without_changing_parts(ran.stdout) == without_changing_parts(shown.output), f"line {shown.line}"
+    step = "    run: {command: [python, -c, \"open('numbers.txt', 'w').write('1 2 3')\"]}\n"
+    assert step in file.text
+    (tmp_path / "flowforge.yaml").write_text(file.text.replace(step, step + schedule.text), encoding="utf-8")
+    applied = run_shown("flowforge-graph apply flowforge.yaml", folder=tmp_path)
+    assert applied.returncode == 0, applied.stderr
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """Each relative link of a page names a file that exists."""
+    for page in [README, *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            assert "://" in target or (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
