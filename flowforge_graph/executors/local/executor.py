@@ -200,6 +200,8 @@ class LocalExecutor:
         try:
             if held.take_report():
                 self._the_host().ended(held.id, end)
+            elif held.is_lost:
+                self._the_host().let_go(held.id)
         except Exception:
             logger.exception("the end of execution %s could not be reported", held.id)
         finally:

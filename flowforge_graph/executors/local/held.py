@@ -27,6 +27,7 @@ class Held:
         self.stop_cause: StopCause | None = None
         self._lock = threading.Lock()
         self._may_report = True
+        self._is_lost = False
         self._outcome_is_known = False
         self._tell: Callable[[], None] | None = None
 
@@ -39,6 +40,11 @@ class Held:
     def is_reportable(self) -> bool:
         """Whether nobody has reported the end yet, and the lease is believed to be ours."""
         return self._may_report
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the lease was lost before the end was reported."""
+        return self._is_lost
 
     def stop(self, cause: StopCause) -> bool:
         """Ask it to stop; False where the outcome is known already."""
@@ -53,6 +59,7 @@ class Held:
     def lose(self) -> None:
         """The lease is lost: stop without a word."""
         with self._lock:
+            self._is_lost = self._is_lost or self._may_report
             self._may_report = False
         self._pass_on()
 

@@ -46,5 +46,5 @@ def _whole_beginning(data: bytes) -> bytes:
 
 def _whole_end(data: bytes) -> bytes:
     """``data`` without the last bytes of a character that was cut at its beginning (at most three)."""
-    cut = next((index for index, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
+    cut = next((index for index, byte in enumerate(data[:3]) if byte & 0xC0 != 0x80), min(3, len(data)))
     return data[cut:]
