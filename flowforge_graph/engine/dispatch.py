@@ -135,6 +135,10 @@ class Dispatcher:
                 break
         return started
 
+    def held_ids(self) -> frozenset[str]:
+        """The executions that this process runs."""
+        return self._held.ids()
+
     def stop_here(self, execution_id: str) -> None:
         """Stop an execution at once, if this process runs it."""
         if self._holding is not None and execution_id in self._held.ids():

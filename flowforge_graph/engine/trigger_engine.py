@@ -389,7 +389,7 @@ class TriggerEngine:
 
     def claim_due(self, limit: int = 1) -> list[Claim]:
         """Claim at most ``limit`` due executions, and those whose holder was lost. Renew each within the lease."""
-        self._claims.recover_lost(())
+        self._claims.recover_lost(self._dispatcher.held_ids())
         return self._claims.claim_due(checked_limit(limit), now=to_seconds(self._context.now()))
 
     def renew(self, claim: Claim) -> Claim:

@@ -65,8 +65,10 @@ def checked_text(value: object, *, field: str, limit: int) -> str:
     return value
 
 
-def is_storable_text(value: str) -> bool:
+def is_storable_text(value: object) -> bool:
     """Whether every database can hold ``value``: PostgreSQL refuses NUL, and UTF-8 has no lone surrogates."""
+    if not isinstance(value, str):
+        return False
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 

@@ -82,6 +82,8 @@ class Database:
             except DBAPIError as error:
                 if tries == MAX_RETRIES - 1 or not _is_worth_a_retry(error, repeatable=repeatable):
                     raise self._fault(error) from error
+            except SQLAlchemyError as error:
+                raise self._fault(error) from error
             # Sleeping reads no clock. The wait grows, so that a restarting server is not hammered.
             time.sleep(min(0.001 * 2**tries, 0.5))
         raise AssertionError("unreachable")

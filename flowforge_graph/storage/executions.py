@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, func, inser
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flowforge_graph.model import Claim, Execution
+from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
 from flowforge_graph.storage.tables import AnyRow, Tables
@@ -76,6 +77,8 @@ class ExecutionRows:
 
     def get(self, connection: Connection, execution_id: str) -> Execution | None:
         """The execution of this id."""
+        if not is_storable_text(execution_id):
+            return None
         row = connection.execute(select(self._table).where(self._columns.id == execution_id)).first()
         return None if row is None else execution_of(row)
 

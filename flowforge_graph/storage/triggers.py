@@ -16,6 +16,7 @@ from flowforge_graph.model import (
     ScheduledTrigger,
     parse_trigger,
 )
+from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
 from flowforge_graph.storage.tables import AnyRow, Tables
@@ -44,6 +45,8 @@ class TriggerRows:
 
     def get(self, connection: Connection, trigger_id: str) -> AnyTrigger | None:
         """The trigger of this id."""
+        if not is_storable_text(trigger_id):
+            return None
         row = connection.execute(select(self._table).where(self._columns.id == trigger_id)).first()
         return None if row is None else trigger_of(row)
 

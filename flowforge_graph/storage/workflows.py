@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sqlalchemy import Connection, delete, insert, select, update
 
 from flowforge_graph.model import Workflow
+from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
 from flowforge_graph.storage.tables import AnyRow, Tables
@@ -21,6 +22,8 @@ class WorkflowRows:
 
     def get(self, connection: Connection, workflow_id: str) -> Workflow | None:
         """The workflow of this id."""
+        if not is_storable_text(workflow_id):
+            return None
         row = connection.execute(select(self._table).where(self._by_id == workflow_id)).first()
         return None if row is None else workflow_of(row)
 
