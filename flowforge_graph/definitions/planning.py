@@ -14,7 +14,7 @@ A file changes and removes only rows of its own source, with these rules of taki
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
@@ -25,6 +25,7 @@ from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, Stored
 from flowforge_graph.errors import DuplicateTrigger, WorkflowConflict
 from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.model import DependencyTrigger, ScheduledTrigger, Workflow
+from flowforge_graph.model.ids import shown
 from flowforge_graph.model.values import Value
 
 _WORKFLOW_FIELDS: Final = ("name", "description", "run", "run_folder", "tags", "source")
@@ -46,8 +47,9 @@ class DefinitionStore(Protocol):
 class PlannedChange:
     """One workflow or trigger that applying would add, change or remove.
 
-    ``before`` and ``after`` hold the differing fields as JSON values; ``before`` is empty for what is added, ``after``
-    for what is removed. ``adopted`` says that the row was made over Python or the API and becomes the file's.
+    ``description`` says which it is and, of a change, what becomes what. ``before`` and ``after`` hold the differing
+    fields as JSON values; ``before`` is empty for what is added, ``after`` for what is removed. ``adopted`` says that
+    the row was made over Python or the API and becomes the file's.
     """
 
     kind: Literal["add", "change", "remove"]
@@ -60,9 +62,7 @@ class PlannedChange:
     adopted: bool = False
 
     def __str__(self) -> str:
-        line = f"{_SIGNS[self.kind]} {self.description}"
-        steps = [f"{name} {_word(self.before[name])} → {_word(self.after[name])}" for name in self.before if self.after]
-        return f"{line}: {', '.join(steps)}" if steps else line
+        return f"{_SIGNS[self.kind]} {self.description}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -325,17 +325,20 @@ def _put(
     what: Literal["workflow", "trigger"],
     row: Workflow | AnyTrigger | None,
     wanted: Workflow | AnyTrigger,
-    names: Iterable[str],
+    names: Sequence[str],
     description: str,
 ) -> PlannedChange:
+    before = {name: _plain(getattr(row, name)) for name in names} if row else {}
+    after = {name: _plain(getattr(wanted, name)) for name in names}
+    steps = ", ".join(f"{name} {_word(before[name])} → {_word(after[name])}" for name in before)
     return PlannedChange(
         kind="change" if row else "add",
         what=what,
         id=wanted.id,
         workflow_id=_workflow_id(wanted),
-        description=description,
-        before={name: _plain(getattr(row, name)) for name in names} if row else {},
-        after={name: _plain(getattr(wanted, name)) for name in names},
+        description=f"{description}: {steps}" if steps else description,
+        before=before,
+        after=after,
         adopted=bool(row and row.source is None),
     )
 
@@ -361,4 +364,6 @@ def _plain(value: Any) -> Any:
 
 
 def _word(value: Any) -> str:
-    return "none" if value is None else value if isinstance(value, str) and value.isprintable() else repr(value)
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) and value.isprintable() and len(value) <= 80 else shown(value)

@@ -7,6 +7,7 @@ PyYAML does: ``on``, ``yes``, ``1:30`` and ``2026-01-01`` are text, so an id or 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -249,6 +250,8 @@ def resolve_plain(text: str) -> Any:
         return int(text)
     if _OTHER_BASE.fullmatch(text):
         return int(text, 0)
-    if _FLOAT.fullmatch(text) or _INFINITE.fullmatch(text):
-        return float(text.replace(".", "", 1) if _INFINITE.fullmatch(text) else text)
+    if _INFINITE.fullmatch(text):
+        return float(text.replace(".", ""))
+    if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
+        return float(text)
     return text
