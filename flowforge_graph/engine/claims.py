@@ -156,7 +156,7 @@ class Claims:
         settled = self._context.store.database.run(
             lambda connection: self._settlements.settle_ours(connection, ends, guards=guards)
         )
-        self._context.wake.set()
+        self._context.wake.call()
         return settled
 
     # Ending a claim
@@ -175,7 +175,7 @@ class Claims:
                 raise LeaseLost(claim.execution_id)
 
         self._context.store.database.run(work)
-        self._context.wake.set()
+        self._context.wake.call()
 
     def _still_tells(self, connection: Connection, claim: Claim) -> bool:
         """Whether the stored state is what this claim itself brought about: running, or ended by its completion."""

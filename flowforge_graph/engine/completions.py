@@ -42,7 +42,7 @@ class Completions:
     def cancel(self, execution_id: str) -> Execution:
         """End a pending execution at once, or ask the holder of a running one to stop it (rule 15)."""
         execution = self._context.store.database.run(lambda connection: self._cancel(connection, execution_id))
-        self._context.wake.set()
+        self._context.wake.call()
         return execution
 
     def verdicts(self, execution_id: str) -> list[Verdict]:
@@ -55,7 +55,7 @@ class Completions:
 
     def _commit(self, completions: Sequence[Completion]) -> list[Answer]:
         answers = self._context.store.database.run(lambda connection: self._settlements.settle(connection, completions))
-        self._context.wake.set()
+        self._context.wake.call()
         return answers
 
     def _cancel(self, connection: Connection, execution_id: str) -> Execution:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from flowforge_graph.engine.freshness import LiveGraph
 from flowforge_graph.engine.protocols import Clock
 from flowforge_graph.engine.settings import Settings
+from flowforge_graph.engine.wake import Wake
 from flowforge_graph.model import as_instant
 from flowforge_graph.storage import Store
 
@@ -21,8 +21,7 @@ class Context:
     live: LiveGraph
     clock: Clock
     settings: Settings
-    # Set whenever an execution may have become due, so that a loop that waits need not sleep it out.
-    wake: threading.Event = field(default_factory=threading.Event)
+    wake: Wake = field(default_factory=Wake)
 
     def now(self, given: datetime | None = None) -> datetime:
         """The instant of a decision, in whole seconds: what is computed from it equals what is stored."""

@@ -56,6 +56,7 @@ class HeldExecutions:
         """Forget a claim."""
         with self._lock:
             self._held.pop(execution_id, None)
+        self._context.wake.call()
 
     def ids(self) -> frozenset[str]:
         """The executions held."""
@@ -115,6 +116,7 @@ class Dispatcher:
         self._claims = claims
         self._held = held
         self._executor = executor
+        self._seen = context.wake.calls
         self._holding = executor if isinstance(executor, HoldingExecutor) else None
         if self._holding is not None:
             self._holding.attach(held)
@@ -123,6 +125,7 @@ class Dispatcher:
         self, now: datetime | None, *, roots: Collection[str] | None = None, ignore_delays: bool = False
     ) -> int:
         """Start what is due and what a lost holder left, until nothing is or the executor is full; count the starts."""
+        self._seen = self._context.wake.calls
         self._claims.recover_lost(self._held.ids())
         if self._executor is None:
             return 0
@@ -144,14 +147,18 @@ class Dispatcher:
         if self._holding is not None and execution_id in self._held.ids():
             self._holding.cancel(execution_id)
 
-    def is_busy(self) -> bool:
-        """Whether executions run in this process."""
-        return self._holding is not None and bool(self._holding.running())
+    def run_until_idle(self) -> None:
+        """Dispatch until nothing is due and nothing runs in this process."""
+        while True:
+            seen = self._context.wake.calls
+            if not self.dispatch_due(None):
+                if not self._held.ids():
+                    return
+                self._context.wake.wait(seen=seen, timeout=None)
 
     def wait(self, timeout: float | None) -> None:
-        """Block until an execution of this process has ended, at most ``timeout`` seconds."""
-        if self._holding is not None:
-            self._holding.wait(timeout)
+        """Block until something happened since the last dispatch began, at most ``timeout`` seconds."""
+        self._context.wake.wait(seen=self._seen, timeout=timeout)
 
     def close(self) -> None:
         """Stop what this process runs."""

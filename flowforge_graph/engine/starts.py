@@ -47,7 +47,7 @@ class Starts:
             )
 
         execution = self._context.store.database.run(work)
-        self._context.wake.set()
+        self._context.wake.call()
         return execution
 
     def emit(self, event_type: str, payload: Mapping[str, Any] | None, *, key: str) -> list[Execution]:
@@ -57,7 +57,7 @@ class Starts:
         executions = self._context.store.database.run(
             lambda connection: self._emit(connection, event_type, parameters, key)
         )
-        self._context.wake.set()
+        self._context.wake.call()
         return executions
 
     def _stored(self, connection: Connection, execution_id: str, workflow_id: str) -> Execution | None:

@@ -34,7 +34,7 @@ class Ticks:
             if after_seq == 0:
                 break
         if evaluations:
-            self._context.wake.set()
+            self._context.wake.call()
         return TickResult(
             started_execution_ids=tuple(start.id for evaluation in evaluations for start in evaluation.starts),
             drops=tuple(drop for evaluation in evaluations for drop in evaluation.drops),

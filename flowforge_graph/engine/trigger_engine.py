@@ -374,11 +374,13 @@ class TriggerEngine:
     def run_until_idle(self) -> None:
         """Tick once, then dispatch until nothing is due and nothing runs in this process. Delays are not waited out."""
         self.tick()
-        while self.dispatch_due() or self._dispatcher.is_busy():
-            self._dispatcher.wait(None)
+        self._dispatcher.run_until_idle()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Block until an execution that runs in this process has ended, at most ``timeout`` seconds."""
+        """Block until this engine has work again: an execution of this process ended, or one was made due by it.
+
+        At most ``timeout`` seconds: what other processes do, and time itself, give no call.
+        """
         self._dispatcher.wait(timeout)
 
     def next_available_at(self, roots: Collection[str] | None = None) -> datetime | None:
