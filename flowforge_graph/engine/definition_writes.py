@@ -183,10 +183,11 @@ class DefinitionWrites:
         self, connection: Connection, puts: Sequence[AnyTrigger], stored: dict[str, AnyTrigger]
     ) -> list[Change]:
         rows = self._context.store.triggers
-        rows.insert(connection, [trigger for trigger in puts if trigger.id not in stored])
+        # Changed rows first: they may give up a unique key that a new one takes.
         for trigger in puts:
             if trigger.id in stored:
                 rows.replace(connection, trigger)
+        rows.insert(connection, [trigger for trigger in puts if trigger.id not in stored])
         seqs = rows.seqs(connection, [trigger.id for trigger in puts])
         # Moved edges leave before any comes, so that the log closes no cycle between two of its rows.
         moved = [trigger.id for trigger in puts if _is_moved(trigger, stored.get(trigger.id))]
