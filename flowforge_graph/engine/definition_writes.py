@@ -183,26 +183,27 @@ class DefinitionWrites:
         self, connection: Connection, puts: Sequence[AnyTrigger], stored: dict[str, AnyTrigger]
     ) -> list[Change]:
         rows = self._context.store.triggers
-        # Changed rows first: they may give up a unique key that a new one takes.
-        for trigger in puts:
-            if trigger.id in stored:
-                rows.replace(connection, trigger)
+        # What changes its place leaves before anything comes, in the table (two may swap their UNIQUE keys) and in the
+        # log (no two of its rows may close a cycle in between).
+        moved = [trigger.id for trigger in puts if _takes_another_place(trigger, stored.get(trigger.id))]
+        rows.replace(connection, [trigger for trigger in puts if trigger.id in stored], vacate_first=moved)
         rows.insert(connection, [trigger for trigger in puts if trigger.id not in stored])
         seqs = rows.seqs(connection, [trigger.id for trigger in puts])
-        # Moved edges leave before any comes, so that the log closes no cycle between two of its rows.
-        moved = [trigger.id for trigger in puts if _is_moved(trigger, stored.get(trigger.id))]
         return [
             *(Change(kind=ChangeKind.TRIGGER_REMOVED, subject_id=trigger_id) for trigger_id in moved),
             *(_put_change(trigger, seqs[trigger.id]) for trigger in puts),
         ]
 
 
-def _is_moved(trigger: AnyTrigger, stored: AnyTrigger | None) -> bool:
-    return (
-        isinstance(trigger, DependencyTrigger)
-        and isinstance(stored, DependencyTrigger)
-        and stored.depends_on_workflow_id != trigger.depends_on_workflow_id
-    )
+def _takes_another_place(trigger: AnyTrigger, stored: AnyTrigger | None) -> bool:
+    return stored is not None and _unique_key(trigger) != _unique_key(stored)
+
+
+def _unique_key(trigger: AnyTrigger) -> tuple[str, ...]:
+    """What no other trigger may have, beside the id."""
+    if isinstance(trigger, DependencyTrigger):
+        return (trigger.workflow_id, trigger.depends_on_workflow_id, trigger.dependency_condition)
+    return _schedule_key(trigger) if isinstance(trigger, ScheduledTrigger) else ()
 
 
 def _put_change(trigger: AnyTrigger, seq: int) -> Change:

@@ -185,9 +185,21 @@ class TriggerRows:
             found.update((row.id, row.seq) for row in connection.execute(query))
         return found
 
-    def replace(self, connection: Connection, trigger: AnyTrigger) -> None:
-        """Store all fields of an existing trigger anew; it keeps its place in the order of creation."""
-        connection.execute(update(self._table).where(self._columns.id == trigger.id).values(_row_of(trigger)))
+    def replace(
+        self, connection: Connection, triggers: Sequence[AnyTrigger], *, vacate_first: Collection[str] = ()
+    ) -> None:
+        """Store all fields of existing triggers anew; they keep their places in the order of creation.
+
+        ``vacate_first``: ids whose rows are taken out before any is written, so that two may swap a UNIQUE key.
+        """
+        seqs = self.seqs(connection, vacate_first)
+        self.delete(connection, vacate_first)
+        for trigger in triggers:
+            if trigger.id not in seqs:
+                connection.execute(update(self._table).where(self._columns.id == trigger.id).values(_row_of(trigger)))
+        returning = [_row_of(trigger) | {"seq": seqs[trigger.id]} for trigger in triggers if trigger.id in seqs]
+        if returning:
+            connection.execute(insert(self._table), returning)
 
     def delete(self, connection: Connection, trigger_ids: Collection[str]) -> None:
         """Remove triggers."""
