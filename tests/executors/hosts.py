@@ -135,3 +135,8 @@ def number_in(path: Path) -> int:
     """The number that a command writes into ``path``, once it is there."""
     eventually(lambda: path.exists() and path.read_text().endswith("\n"))
     return int(path.read_text())
+
+
+def supervisor_of(process: int) -> int:
+    """The process that started ``process``."""
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])

@@ -21,6 +21,7 @@ from tests.executors.hosts import (
     number_in,
     run_all,
     settle,
+    supervisor_of,
 )
 
 # Writes its process id into the file "pid", then runs for ever.
@@ -95,24 +96,23 @@ def test_a_request_to_cancel_comes_with_a_renewal(host: RememberingHost, make_ex
     assert (host.ends["e-1"].status, host.ends["e-1"].reason) == ("cancelled", "cancel_requested")
 
 
-@pytest.mark.parametrize("leave", ["sleep 1000 &", "(sleep 1000 &);", "setsid sleep 1000 &", "(setsid sleep 1000 &);"])
+LEAVE = ["{} &", "({} &);", "setsid {} &", "(setsid {} &);"]
+
+
+@pytest.mark.parametrize("leave", LEAVE, ids=["background", "orphan", "session", "orphaned-session"])
+@pytest.mark.parametrize("script", [ENDLESS, DEAF], ids=["obeys", "ignores-TERM"])
 def test_what_a_command_leaves_behind_is_ended(
-    executor: LocalExecutor, host: RememberingHost, tmp_path: Path, leave: str
+    executor: LocalExecutor, host: RememberingHost, tmp_path: Path, leave: str, script: str
 ) -> None:
-    """Background processes end with their command, also those that left its group, and never hold up the output."""
-    find = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q '^sleep 1000 ' && echo $p; done"
-    run_all(executor, [(execution(), shell(f"{leave} echo done", tmp_path))])
+    """Background processes end with their command, also those that left its group, and never hold up the output.
+
+    The outcome is the command's own.
+    """
+    (tmp_path / "endless.sh").write_text(script)
+    command_that_leaves = f"{leave.format('sh endless.sh')} until [ -s pid ]; do sleep 0.02; done; echo done"
+    run_all(executor, [(execution(), shell(command_that_leaves, tmp_path))])
     assert (host.ends["e-1"].status, host.ends["e-1"].output) == ("completed", "done\n")
-    run_all(executor, [(execution("look"), shell(find, tmp_path))])
-    assert host.ends["look"].output == ""
-
-
-def test_deaf_leftovers_are_killed(executor: LocalExecutor, host: RememberingHost, tmp_path: Path) -> None:
-    """A background process that ignores TERM does not outlive its command either; the outcome is the command's."""
-    run_all(executor, [(execution(), shell(f"sh -c \"{DEAF.replace('$', chr(92) + '$')}\" & exit 0", tmp_path))])
-    assert host.ends["e-1"].status == "completed"
-    if (tmp_path / "pid").exists():
-        gone(number_in(tmp_path / "pid"))
+    assert not is_alive(number_in(tmp_path / "pid"))
 
 
 def test_a_lost_lease_stops_the_command_without_a_word(
@@ -150,11 +150,6 @@ def test_a_supervisor_that_is_asked_to_end_ends_the_command(
     settle(executor)
     assert host.ends["e-1"].error == "the command was ended by signal SIGKILL (9)"
     gone(process)
-
-
-def supervisor_of(process: int) -> int:
-    """The process that started ``process``."""
-    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_close_ends_all_and_reports(make_executor: MakeExecutor, host: RememberingHost, tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ import inspect
 import os
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from flowforge_graph.engine.protocols import ExecutionEnd
 from flowforge_graph.executors.local.held import Held, stopped_end
 from flowforge_graph.executors.local.imports import NotCallable, find_function
 from flowforge_graph.executors.local.output import KeptOutput
 from flowforge_graph.model import Execution, PythonRun
+
+_MAX_SAID: Final = 500
 
 
 def run_callable(held: Held, run: PythonRun, *, output_limit: int, monotonic: Callable[[], float]) -> ExecutionEnd:
@@ -29,7 +31,7 @@ def run_callable(held: Held, run: PythonRun, *, output_limit: int, monotonic: Ca
         try:
             _call(find_function(run.python, held.workflow.run_folder or os.getcwd()), held.execution)
         except NotCallable as problem:
-            error = str(problem)
+            error, trace = str(problem), _trace(problem.__cause__, output_limit)
         except BaseException as problem:  # noqa: BLE001 - SystemExit must not end the thread; all are reported
             error, trace = _sentence(run.python, problem), _trace(problem, output_limit)
     cause = held.outcome_is_known()
@@ -49,14 +51,19 @@ def _call(function: Callable[[Execution], Any], execution: Execution) -> None:
 
 def _sentence(name: str, error: BaseException) -> str:
     said = " ".join(traceback.format_exception_only(error)[-1].split())
+    said = said if len(said) <= _MAX_SAID else f"{said[:_MAX_SAID]}…"
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
     return f"{name} raised {said}{where}"
 
 
-def _trace(error: BaseException, limit: int) -> str:
-    # The first frames are this module's.
-    lines = traceback.format_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+def _trace(error: BaseException | None, limit: int) -> str | None:
+    if error is None:
+        return None
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    lines = traceback.format_exception(type(error), error, frames)
     kept = KeptOutput(limit)
     for line in lines:
         kept.add(line.encode("utf-8", "replace"))

@@ -52,7 +52,7 @@ def environment_of(execution: Execution, inherited: Mapping[bytes, bytes]) -> di
     locale's encoding may know less than UTF-8.
     """
     environment = {name: value for name, value in inherited.items() if os.fsdecode(name) not in _OF_AN_EXECUTION}
-    path = environment.get(b"PATH", os.defpath.encode())
+    path = environment.get(b"PATH") or os.defpath.encode()
     environment[b"PATH"] = os.fsencode(interpreter_folder()) + b":" + path
     return environment | {name.encode(): value.encode() for name, value in variables_of(execution).items()}
 

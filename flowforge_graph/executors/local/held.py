@@ -37,13 +37,8 @@ class Held:
         return self.execution.id
 
     @property
-    def is_reportable(self) -> bool:
-        """Whether nobody has reported the end yet, and the lease is believed to be ours."""
-        return self._may_report
-
-    @property
     def is_lost(self) -> bool:
-        """Whether the lease was lost before the end was reported."""
+        """Whether the lease was lost before the outcome was known."""
         return self._is_lost
 
     def stop(self, cause: StopCause) -> bool:
@@ -57,10 +52,11 @@ class Held:
         return True
 
     def lose(self) -> None:
-        """The lease is lost: stop without a word."""
+        """The lease is lost: stop without a word. An outcome that is known already is reported; the claim fences it."""
         with self._lock:
-            self._is_lost = self._is_lost or self._may_report
-            self._may_report = False
+            if self._outcome_is_known:
+                return
+            self._is_lost, self._may_report = True, False
         self._pass_on()
 
     def when_stopping(self, tell: Callable[[], None]) -> None:

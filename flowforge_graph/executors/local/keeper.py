@@ -17,8 +17,9 @@ class LeaseKeeper:
     """One thread, alive only while something runs.
 
     One call renews all leases and brings the requests to cancel, so that it is made each second, or three times per
-    lease where that is oftener. A renewal that fails is tried again at the next turn; an execution whose lease could
-    not be renewed for its whole length counts as lost.
+    lease where that is oftener. A renewal that fails is tried again at the next turn; a command whose lease could not
+    be renewed for its whole length stops by itself, even while a renewal hangs here. An end that the database cannot
+    take yet still needs its lease.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class LeaseKeeper:
 
     def _keep(self) -> None:
         while not self._closed.wait(min(1.0, self._host.lease_seconds / 3)):
-            held = {one.id: one for one in self._held() if one.is_reportable}
+            held = {one.id: one for one in self._held() if not one.is_lost}
             if held:
                 self._renew(held)
             elif self._falls_asleep():
@@ -62,11 +63,9 @@ class LeaseKeeper:
             renewal = self._host.renew(held.keys())
         except DatabaseError as error:
             logger.warning("the leases of %d executions could not be renewed, trying again: %s", len(held), error)
-            self._lose_old_leases(held.values())
             return
         except Exception:
             logger.exception("the leases of %d executions could not be renewed, trying again", len(held))
-            self._lose_old_leases(held.values())
             return
         for one in held.values():
             one.renewed_at = began
@@ -74,9 +73,3 @@ class LeaseKeeper:
             held[lost].lose()
         for cancelled in renewal.cancel_requested & held.keys():
             held[cancelled].stop("cancel_requested")
-
-    def _lose_old_leases(self, held: Collection[Held]) -> None:
-        now = self._monotonic()
-        for one in held:
-            if now - one.renewed_at > self._host.lease_seconds:
-                one.lose()
