@@ -19,7 +19,7 @@ from flowforge_graph.evaluation import backoff_seconds, reason_to_cancel
 from flowforge_graph.model import Claim, Completion, EndStatus, Execution
 from flowforge_graph.model.executions import CANCEL_REQUESTED, DISPATCH_FAILED, LOST
 from flowforge_graph.model.ids import new_id
-from flowforge_graph.storage import LiveClaim, to_seconds
+from flowforge_graph.storage import AT_ONCE, LiveClaim, to_seconds
 
 MAX_CLAIMS_AT_ONCE: Final = 500
 
@@ -208,7 +208,7 @@ class Claims:
             execution_id=claim.execution_id,
             token=claim.token,
             renewals=claim.renewals,
-            changes={"available_at": to_seconds(self._context.now())},
+            changes={"available_at": AT_ONCE},
         )
 
 

@@ -17,6 +17,10 @@ from flowforge_graph.storage.tables import AnyRow, Tables
 
 LIVE_STATUSES: Final = ("pending", "running")
 
+# ``available_at`` of what may start at once. Not the instant of its recording: a clock set back afterwards, or another
+# machine's slower clock, would make it wait for nothing.
+AT_ONCE: Final = 0
+
 _INSTANTS: Final = (
     "fire_time",
     "cancel_requested_at",
@@ -332,7 +336,10 @@ def execution_of(row: AnyRow) -> Execution:
     """The value of a row."""
     fields = row._mapping
     plain = {name: fields[name] for name in _PLAIN}
-    return Execution(seq=row.seq, **plain, **{name: to_instant(fields[name]) for name in _INSTANTS})
+    instants = {name: to_instant(fields[name]) for name in _INSTANTS}
+    if row.available_at == AT_ONCE:
+        instants["available_at"] = instants["created_at"]
+    return Execution(seq=row.seq, **plain, **instants)
 
 
 def _locked_of(row: AnyRow) -> LockedExecution:
@@ -350,4 +357,5 @@ def _column(execution: Execution, name: str) -> object:
 
 
 def _row_of(execution: Execution) -> dict[str, object]:
-    return {name: _column(execution, name) for name in (*_PLAIN, *_INSTANTS)}
+    row = {name: _column(execution, name) for name in (*_PLAIN, *_INSTANTS)}
+    return row | ({"available_at": AT_ONCE} if execution.available_at <= execution.created_at else {})
