@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flowforge_graph.graph.edges import DependencyEdge, Entry, seq_of
-from flowforge_graph.graph.read_only import UNNAMED, Adjacency, NodeAttributes, edge_attributes
+from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes, attributes_of_one
 
 
 def link_all(
@@ -39,11 +39,11 @@ def link_all(
             nodes.setdefault(downstream, UNNAMED)
         known = after.get(downstream)
         if known is None:
-            after[downstream] = before[upstream] = edge_attributes((edge,))
+            after[downstream] = before[upstream] = attributes_of_one(edge)
         else:
             if refuse_equal and _has_condition(known.triggers, edge.dependency_condition):
                 return trigger_id
-            after[downstream] = before[upstream] = edge_attributes(with_edge(known.triggers, edge))
+            after[downstream] = before[upstream] = EdgeAttributes(with_edge(known.triggers, edge))
         entries[trigger_id] = edge
     return None
 

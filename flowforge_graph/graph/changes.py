@@ -9,7 +9,7 @@ from flowforge_graph.errors import CycleError, TriggerNotFound
 from flowforge_graph.graph.bulk import with_edge, without_edge
 from flowforge_graph.graph.duplicates import refuse_equal_edge, refuse_equal_standalone
 from flowforge_graph.graph.edges import AnyTrigger, DependencyEdge, Entry, StandaloneEntry, edge_of
-from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes, edge_attributes
+from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes
 from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.topological_order import TopologicalOrder
 from flowforge_graph.model import DependencyTrigger
@@ -119,7 +119,7 @@ class ProposedChanges:
         after = _own_neighbours(self._successors, upstream)
         before = _own_neighbours(self._predecessors, downstream)
         if triggers:
-            after[downstream] = before[upstream] = edge_attributes(triggers)
+            after[downstream] = before[upstream] = EdgeAttributes(triggers)
         else:
             after.pop(downstream, None)
             before.pop(upstream, None)

@@ -53,6 +53,8 @@ Entry = DependencyEdge | StandaloneEntry
 
 _EDGE_FIELDS: Final = DependencyEdge._fields[:-1]
 _edge_values = itemgetter(*_EDGE_FIELDS)
+_other_values = itemgetter("source", "created_at", "updated_at")
+_NOTHING_MORE: Final = (None, None, None)
 _new_tuple = tuple.__new__
 
 seq_of = itemgetter(DependencyEdge._fields.index("seq"))
@@ -64,10 +66,10 @@ def edge_of(trigger: DependencyTrigger, *, seq: int) -> DependencyEdge:
     Reads the value's own dictionary: attribute access to a pydantic value costs about three times as much, and this
     is most of the price of adding a trigger.
     """
-    return _new_tuple(DependencyEdge, (*_edge_values(trigger.__dict__), seq))
+    # A sum of tuples, because unpacking goes through a list.
+    return _new_tuple(DependencyEdge, _edge_values(trigger.__dict__) + (seq,))  # noqa: RUF005
 
 
 def says_more_than_its_edge(trigger: DependencyTrigger) -> bool:
     """Whether a trigger has a source or times, which its edge cannot keep."""
-    fields = trigger.__dict__
-    return fields["source"] is not None or fields["created_at"] is not None or fields["updated_at"] is not None
+    return bool(_other_values(trigger.__dict__) != _NOTHING_MORE)

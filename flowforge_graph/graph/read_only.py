@@ -31,7 +31,7 @@ class _Attributes(Mapping[str, Any]):
 
     __slots__ = ()
 
-    __setitem__ = __delitem__ = __ior__ = __setattr__ = __delattr__ = _refuse
+    __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
 
     def copy(self) -> dict[str, Any]:
@@ -45,12 +45,19 @@ class _Attributes(Mapping[str, Any]):
 class EdgeAttributes(_Attributes):
     """What the edge of two workflows carries: ``triggers``, a tuple of DependencyEdge in creation order."""
 
-    __slots__ = ("triggers",)
+    # The edge itself where there is only one, as nearly everywhere: a tuple around it would cost 64 bytes more.
+    __slots__ = ("_held",)
 
-    triggers: tuple[DependencyEdge, ...]
+    _held: DependencyEdge | tuple[DependencyEdge, ...]
 
     def __init__(self, triggers: tuple[DependencyEdge, ...]) -> None:
-        _set_edge_triggers(self, triggers)
+        self._held = triggers[0] if len(triggers) == 1 else triggers
+
+    @property
+    def triggers(self) -> tuple[DependencyEdge, ...]:
+        """The triggers that join the two workflows."""
+        held = self._held
+        return (held,) if isinstance(held, DependencyEdge) else held
 
     def __getitem__(self, key: str) -> tuple[DependencyEdge, ...]:
         if key == "triggers":
@@ -77,45 +84,48 @@ class NodeAttributes(_Attributes):
     ``triggers`` holds those that join no two workflows (manual, scheduled, event), in creation order.
     """
 
-    __slots__ = ("name", "triggers")
-
-    name: str | None
-    triggers: tuple[StandaloneTrigger, ...]
+    __slots__ = ("_name", "_triggers")
 
     def __init__(self, name: str | None = None, triggers: tuple[StandaloneTrigger, ...] = ()) -> None:
-        _set_node_name(self, name)
-        _set_node_triggers(self, triggers)
+        self._name = name
+        self._triggers = triggers
+
+    @property
+    def name(self) -> str | None:
+        """The name shown to people."""
+        return self._name
+
+    @property
+    def triggers(self) -> tuple[StandaloneTrigger, ...]:
+        """The triggers that join no two workflows, none included."""
+        return self._triggers
 
     def __getitem__(self, key: str) -> Any:
         if key == "name":
-            return self.name
-        if key == "triggers" and self.triggers:
-            return self.triggers
+            return self._name
+        if key == "triggers" and self._triggers:
+            return self._triggers
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("name", "triggers") if self.triggers else ("name",))
+        return iter(("name", "triggers") if self._triggers else ("name",))
 
     def __len__(self) -> int:
-        return 2 if self.triggers else 1
+        return 2 if self._triggers else 1
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return NodeAttributes, (self.name, self.triggers)
+        return NodeAttributes, (self._name, self._triggers)
 
-
-# The values are set through the slots themselves: the ordinary way in is refused to everybody.
-_set_edge_triggers = EdgeAttributes.__dict__["triggers"].__set__
-_set_node_name = NodeAttributes.__dict__["name"].__set__
-_set_node_triggers = NodeAttributes.__dict__["triggers"].__set__
-_new_edge_attributes = EdgeAttributes.__new__
 
 UNNAMED: Final = NodeAttributes()
 
+_new_edge_attributes = EdgeAttributes.__new__
 
-def edge_attributes(triggers: tuple[DependencyEdge, ...]) -> EdgeAttributes:
-    """``EdgeAttributes(triggers)`` without the call of ``__init__``: for the loops that add a million edges."""
+
+def attributes_of_one(edge: DependencyEdge) -> EdgeAttributes:
+    """``EdgeAttributes((edge,))`` at half the price: a million edges come this way."""
     attributes = _new_edge_attributes(EdgeAttributes)
-    _set_edge_triggers(attributes, triggers)
+    attributes._held = edge
     return attributes
 
 

@@ -16,7 +16,7 @@ from flowforge_graph.graph.edges import (
     edge_of,
     says_more_than_its_edge,
 )
-from flowforge_graph.graph.read_only import UNNAMED, Adjacency, NodeAttributes, edge_attributes
+from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes, attributes_of_one
 from flowforge_graph.graph.topological_order import TopologicalOrder, whole_order
 from flowforge_graph.model import DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger
 from flowforge_graph.model.ids import shown
@@ -94,7 +94,7 @@ class TriggerStore:
                 refuse_equal_edge(edge, among=known.triggers)
         else:
             self._add_nodes(upstream=upstream, downstream=downstream)
-        attributes = edge_attributes((edge,) if known is None else with_edge(known.triggers, edge))
+        attributes = attributes_of_one(edge) if known is None else EdgeAttributes(with_edge(known.triggers, edge))
         self.successors[upstream][downstream] = attributes
         self.predecessors[downstream][upstream] = attributes
         self.entries[edge[0]] = edge
@@ -183,7 +183,7 @@ class TriggerStore:
         """Let the edge of these two workflows carry ``triggers``; with none left there is no edge."""
         after, before = self.successors[edge.depends_on_workflow_id], self.predecessors[edge.workflow_id]
         if triggers:
-            after[edge.workflow_id] = before[edge.depends_on_workflow_id] = edge_attributes(triggers)
+            after[edge.workflow_id] = before[edge.depends_on_workflow_id] = EdgeAttributes(triggers)
         else:
             del after[edge.workflow_id], before[edge.depends_on_workflow_id]
 
