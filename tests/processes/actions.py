@@ -1,0 +1,156 @@
+"""What a worker process can be asked to do. State is global: a process has one engine, one pipe and one barrier."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import flowforge_graph.engine.trigger_engine  # noqa: F401 - loaded once, by the fork server
+from flowforge_graph import TriggerEngine
+from flowforge_graph.errors import CycleError, FlowforgeGraphError
+from flowforge_graph.model import DependencyTrigger
+
+HANG_SECONDS = 120.0
+
+
+class _This:
+    """This process."""
+
+    pipe: Connection
+    barrier: Any
+    engine: TriggerEngine
+
+
+this = _This()
+
+
+def begin(pipe: Connection, barrier: Any) -> None:
+    """Called once, before the first action."""
+    this.pipe, this.barrier = pipe, barrier
+
+
+def tell(word: Any) -> None:
+    """Answer something before the action's end."""
+    this.pipe.send(word)
+
+
+def together() -> None:
+    """Wait for the other workers."""
+    this.barrier.wait(HANG_SECONDS)
+
+
+def open_engine(url: str, *, rollback_journal: bool = False, **keywords: Any) -> None:
+    """Open this process's engine; ``rollback_journal``: as with a SQLite that lacks the WAL-reset fix."""
+    if rollback_journal:
+        from flowforge_graph.storage import sqlite
+
+        sqlite.wal_is_safe = lambda _: False
+    this.engine = TriggerEngine(url, **keywords)
+
+
+def open_together(url: str, *, rollback_journal: bool = False) -> str:
+    """Open an engine at the same instant as the other workers, and make a workflow of its own."""
+    together()
+    open_engine(url, rollback_journal=rollback_journal)
+    this.engine.create_workflow(f"of-{os.getpid()}")
+    this.engine.close()
+    return f"of-{os.getpid()}"
+
+
+def with_engine(method: str, *arguments: Any, **keywords: Any) -> Any:
+    """Call a method of the engine."""
+    return getattr(this.engine, method)(*arguments, **keywords)
+
+
+def depend(downstream: str, upstream: str) -> tuple[str, ...] | None:
+    """Add a dependency; None where it was stored, the chain where it was refused."""
+    try:
+        this.engine.create_trigger(DependencyTrigger(workflow_id=downstream, depends_on_workflow_id=upstream))
+    except CycleError as error:
+        return error.chain
+    return None
+
+
+def race_edges(edges: Sequence[tuple[str, str]]) -> list[tuple[str, ...] | None]:
+    """Add (upstream, downstream) after (upstream, downstream), each at the same instant as the others' next one."""
+    outcomes = []
+    for upstream, downstream in edges:
+        together()
+        outcomes.append(depend(downstream, upstream))
+    return outcomes
+
+
+def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """What ``work(0)``, ``work(1)``, … answer or raise when they run at once."""
+    answers: list[Any] = [None] * count
+    begins = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        begins.wait(HANG_SECONDS)
+        try:
+            answers[number] = work(number)
+        except BaseException as error:
+            answers[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(HANG_SECONDS)
+        assert not thread.is_alive(), "a thread hangs"
+    return answers
+
+
+def complete_at_once(execution_ids: Sequence[str], statuses: Sequence[str], **keywords: Any) -> list[list[Any]]:
+    """Complete each execution from as many threads as there are statuses, with one status each."""
+    answers = []
+    for execution_id in execution_ids:
+        together()
+
+        def complete(number: int, execution_id: str = execution_id) -> Any:
+            return this.engine.complete(execution_id, statuses[number], **keywords)
+
+        answers.append(in_threads(len(statuses), complete))
+    return answers
+
+
+def complete_batches(execution_ids: Sequence[str], *, size: int, rounds: int, seed: int) -> dict[str, list[Any]]:
+    """Complete all executions in shuffled batches, again and again; answer what each was answered, by its id."""
+    chance = random.Random(seed)
+    answers: dict[str, list[Any]] = {execution_id: [] for execution_id in execution_ids}
+    for _ in range(rounds):
+        together()
+        shuffled = chance.sample(list(execution_ids), len(execution_ids))
+        for start in range(0, len(shuffled), size):
+            batch = shuffled[start : start + size]
+            items = [{"execution_id": one, "status": "completed", "workflow_id": "w"} for one in batch]
+            for one, answer in zip(batch, this.engine.complete_many(items), strict=True):
+                answers[one].append(answer)
+    return answers
+
+
+def start_many(workflow_id: str, count: int) -> int:
+    """Start a workflow so often, one transaction each, without pause; answer how many are stored."""
+    together()
+    return len({this.engine.start(workflow_id).id for _ in range(count)})
+
+
+def append_line(path: str | Path, *words: object) -> None:
+    """Append one line to a file and have it on the disk before anything else happens."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(descriptor, (" ".join(map(str, words)) + "\n").encode())
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def outcome_of(work: Callable[[], Any]) -> Any:
+    """What ``work`` answers, or the error of ours that it raises."""
+    try:
+        return work()
+    except FlowforgeGraphError as error:
+        return error
