@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from tests.support.databases import PostgresServer
+
 KEEPER = Path(__file__).parents[1] / "support" / "postgres_process.py"
 
 
@@ -45,3 +47,23 @@ def test_a_killed_test_run_leaves_no_server() -> None:
         time.sleep(0.05)
     with pytest.raises(ProcessLookupError):
         os.kill(server, 0)
+
+
+def test_a_database_that_is_used_again_is_empty(postgres_server: PostgresServer) -> None:
+    """Whatever a test leaves behind, tables, schemas or a connection, the next one finds nothing of it."""
+    with postgres_server.fresh_database() as first:
+        engine = sqlalchemy.create_engine(first)
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("CREATE SCHEMA left_behind CREATE TABLE t (id int)"))
+            connection.execute(sqlalchemy.text("CREATE TABLE public.t (id int)"))
+        engine.dispose()
+    with postgres_server.fresh_database() as again:
+        engine = sqlalchemy.create_engine(again)
+        assert sqlalchemy.inspect(engine).get_schema_names() == ["information_schema", "public"]
+        assert sqlalchemy.inspect(engine).get_table_names() == []
+        still_open = engine.connect()
+    with postgres_server.fresh_database() as other:
+        assert other != again
+    still_open.invalidate()
+    still_open.close()
+    engine.dispose()

@@ -79,10 +79,22 @@ def _start(folder: Path, settings: list[str]) -> subprocess.Popen[bytes]:
     if account is not None:
         shutil.chown(data, account, pwd.getpwnam(account).pw_gid)
         shutil.chown(folder, account)
-    initialise = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"]
+    initialise: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "--auth=trust",
+        "-E",
+        "UTF8",
+        "--no-locale",
+    ]
     subprocess.run([*initialise, "--no-sync"], check=True, user=account)
-    given = [word for setting in ["listen_addresses=", "max_connections=300", *settings] for word in ("-c", setting)]
-    server = subprocess.Popen([programs / "postgres", "-D", data, "-k", folder, *given], user=account)
+    command: list[str | Path] = [programs / "postgres", "-D", data, "-k", folder]
+    for setting in ("listen_addresses=", "max_connections=300", *settings):
+        command += ["-c", setting]
+    server = subprocess.Popen(command, user=account)
     _wait_until_ready(folder, server)
     (folder / "keeper.pid").write_text(str(os.getpid()))
     return server
