@@ -1,0 +1,122 @@
+"""Does the same completion, reported many times at once, have one effect and one answer?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from flowforge_graph import TriggerEngine
+from flowforge_graph.errors import CompletionConflict
+from flowforge_graph.model import CompletionResult, DependencyTrigger
+from tests.processes import actions
+from tests.processes.rows import assert_history_is_sound, rows
+from tests.processes.workers import all_call, each_calls, workers
+
+AT_ONCE = 50
+CREW = 2
+CONDITIONS = ("on_success", "on_failure", "on_completion")
+
+
+@pytest.fixture
+def fan(database_url: str) -> str:
+    """The URL of a database where ``w`` has three downstream workflows, one for each condition."""
+    with TriggerEngine(database_url) as engine:
+        engine.create_workflow("w")
+        for condition in CONDITIONS:
+            engine.create_workflow(condition)
+            engine.create_trigger(
+                DependencyTrigger(workflow_id=condition, depends_on_workflow_id="w", dependency_condition=condition)
+            )
+    return database_url
+
+
+def started(url: str, count: int) -> list[str]:
+    with TriggerEngine(url) as engine:
+        return [engine.start("w").id for _ in range(count)]
+
+
+def assert_effects(url: str, upstream_ids: Sequence[str], *, downstream: int) -> None:
+    """Each completion wrote three verdicts and started so many executions, once."""
+    verdicts = rows(url, "SELECT upstream_execution_id FROM verdicts")
+    assert sorted(row.upstream_execution_id for row in verdicts) == sorted(upstream_ids * len(CONDITIONS))
+    starts = rows(url, "SELECT upstream_execution_id FROM executions WHERE upstream_execution_id IS NOT NULL")
+    assert sorted(row.upstream_execution_id for row in starts) == sorted(upstream_ids * downstream)
+    assert_history_is_sound(url)
+
+
+def test_one_completion_from_many_threads_has_one_answer(fan: str) -> None:
+    """Fifty threads of one engine report the same completion: one effect, equal answers."""
+    ids = started(fan, 5)
+    with TriggerEngine(fan) as engine:
+        for execution_id in ids:
+            answers = actions.in_threads(AT_ONCE, lambda _, one=execution_id: engine.complete(one, "completed"))
+            assert answers == [answers[0]] * AT_ONCE
+            assert isinstance(answers[0], CompletionResult)
+    assert_effects(fan, ids, downstream=2)
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["started", "never-seen"])
+def test_one_completion_from_many_processes_has_one_answer(fan: str, seen: bool) -> None:
+    """Threads of several processes report the same completion, of an execution that is stored or not yet."""
+    ids = started(fan, 8) if seen else [f"unseen-{number}" for number in range(8)]
+    with workers(CREW) as crew:
+        all_call(crew, actions.open_engine, fan)
+        statuses = ["completed"] * (AT_ONCE // CREW)
+        answers = all_call(crew, actions.complete_at_once, ids, statuses, workflow_id="w")
+    for number in range(len(ids)):
+        given = [answer for own in answers for answer in own[number]]
+        assert given == [given[0]] * AT_ONCE
+        assert isinstance(given[0], CompletionResult)
+    assert_effects(fan, ids, downstream=2)
+
+
+def test_of_two_statuses_at_once_the_first_stands(fan: str) -> None:
+    """Half report completed, half failed: one of the two is recorded, everybody who said the other has a conflict."""
+    ids = started(fan, 8)
+    with workers(CREW) as crew:
+        all_call(crew, actions.open_engine, fan)
+        statuses = ["completed", "failed"] * (AT_ONCE // CREW // 2)
+        answers = all_call(crew, actions.complete_at_once, ids, statuses)
+    stored = {row.id: row.status for row in rows(fan, "SELECT id, status FROM executions")}
+    for number, execution_id in enumerate(ids):
+        for own in answers:
+            for status, answer in zip(statuses, own[number], strict=True):
+                wanted = CompletionResult if status == stored[execution_id] else CompletionConflict
+                assert isinstance(answer, wanted), (status, stored[execution_id], answer)
+    assert_effects(fan, ids, downstream=2)
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["started", "never-seen"])
+def test_overlapping_batches_end_without_a_deadlock(fan: str, seen: bool) -> None:
+    """Processes report the same completions in batches of a random order: no error, and equal answers for each."""
+    ids = started(fan, 60) if seen else [f"unseen-{number}" for number in range(60)]
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed: {seed}")
+    with workers(CREW) as crew:
+        all_call(crew, actions.open_engine, fan)
+        for worker, own_seed in zip(crew, (seed, seed + 1), strict=True):
+            worker.ask(actions.complete_batches, ids, size=20, rounds=10, seed=own_seed)
+        answers: list[dict[str, list[Any]]] = [worker.answer() for worker in crew]
+    for execution_id in ids:
+        given = [answer for own in answers for answer in own[execution_id]]
+        assert given == [given[0]] * len(given)
+        assert isinstance(given[0], CompletionResult)
+    assert_effects(fan, ids, downstream=2)
+
+
+def test_completions_of_one_cascade_at_once_count_it_exactly(fan: str) -> None:
+    """Processes that end executions of one cascade at once leave its size equal to its number of executions."""
+    with TriggerEngine(fan) as engine:
+        root = engine.start("w").id
+        ids = [engine.start("w", caused_by=root).id for _ in range(40)]
+    with workers(CREW) as crew:
+        all_call(crew, actions.open_engine, fan)
+        shares = [(ids[place::CREW], ["completed"]) for place in range(CREW)]
+        each_calls(crew, actions.complete_at_once, *shares)
+    (size,) = rows(fan, "SELECT cascade_size FROM executions WHERE id = :id", id=root)
+    (count,) = rows(fan, "SELECT count(*) AS n FROM executions WHERE root_execution_id = :id", id=root)
+    assert size.cascade_size == count.n == 1 + 40 + 80
+    assert_history_is_sound(fan)
