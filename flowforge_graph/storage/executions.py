@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flowforge_graph.model import Claim, Execution
 from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
-from flowforge_graph.storage.tables import AnyRow, Tables
+from flowforge_graph.storage.tables import DUE_PENDING, LIVE_CLAIM, AnyRow, Tables
 
 LIVE_STATUSES: Final = ("pending", "running")
 
@@ -64,10 +64,13 @@ class ExecutionRows:
         dialect_insert = sqlite.insert if is_sqlite else postgresql.insert
         self._insert_ignoring = dialect_insert(self._table).on_conflict_do_nothing()
         wanted: BindParameter[str] = bindparam("ids", expanding=True)
-        roots = select(columns.root_execution_id).where(columns.id.in_(wanted))
+        asked = self._table.alias("asked")
+        # A union and not an OR: PostgreSQL would answer an OR with a subquery by reading the whole index.
+        ids = select(asked.c.id).where(asked.c.id.in_(wanted))
+        roots = select(asked.c.root_execution_id).where(asked.c.id.in_(wanted))
         self._lock = (
             select(self._table)
-            .where(or_(columns.id.in_(wanted), columns.id.in_(roots)))
+            .where(columns.id.in_(ids.union(roots)))
             .order_by(columns.id)
             .with_for_update()
         )
@@ -132,9 +135,7 @@ class ExecutionRows:
 
     def next_available_at(self, connection: Connection, roots: Collection[str] | None) -> int | None:
         """When the next unclaimed pending execution is due."""
-        query = select(func.min(self._columns.available_at)).where(
-            self._columns.status == "pending", self._columns.claim_token.is_(None)
-        )
+        query = select(func.min(self._columns.available_at)).where(text(DUE_PENDING))
         if roots is not None:
             query = query.where(self._columns.root_execution_id.in_(roots))
         seconds: int | None = connection.execute(query).scalar()
@@ -205,7 +206,7 @@ class ExecutionRows:
             available = or_(available, columns.available_at == columns.run_after)
         query = (
             select(self._table)
-            .where(columns.status == "pending", columns.claim_token.is_(None), available)
+            .where(text(DUE_PENDING), available)
             .order_by(columns.available_at, columns.seq)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -232,7 +233,7 @@ class ExecutionRows:
         columns = self._columns
         query = select(
             columns.id, columns.claim_token, columns.claim_renewals, columns.attempt, columns.cancel_requested_at
-        ).where(columns.claim_token.is_not(None), columns.status.in_(LIVE_STATUSES))
+        ).where(text(LIVE_CLAIM))
         return [
             LiveClaim(
                 execution_id=row.id,

@@ -33,6 +33,7 @@ Json = JSON(none_as_null=True)
 # A row of any columns.
 AnyRow = Row[*tuple[Any, ...]]
 
+# Conditions of partial indexes. Queries repeat them literally: no database proves them from bound parameters.
 LIVE_CLAIM = "claim_token IS NOT NULL AND status IN ('pending', 'running')"
 DUE_PENDING = "status = 'pending' AND claim_token IS NULL"
 DUE_SCHEDULE = "trigger_type = 'scheduled' AND enabled = 1 AND schedule_owner = 'engine'"

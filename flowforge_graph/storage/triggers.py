@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
 
 from flowforge_graph.errors import FlowforgeGraphError
 from flowforge_graph.model import (
@@ -19,7 +19,7 @@ from flowforge_graph.model import (
 from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
-from flowforge_graph.storage.tables import AnyRow, Tables
+from flowforge_graph.storage.tables import DUE_SCHEDULE, AnyRow, Tables
 
 logger = logging.getLogger("flowforge_graph.storage")
 
@@ -131,13 +131,7 @@ class TriggerRows:
         columns = self._columns
         query = (
             select(self._table)
-            .where(
-                columns.trigger_type == "scheduled",
-                columns.enabled == 1,
-                columns.schedule_owner == "engine",
-                columns.next_run_at <= now,
-                columns.seq > after_seq,
-            )
+            .where(text(DUE_SCHEDULE), columns.next_run_at <= now, columns.seq > after_seq)
             .order_by(columns.seq)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -146,10 +140,7 @@ class TriggerRows:
 
     def next_due_at(self, connection: Connection) -> int | None:
         """The earliest ``next_run_at`` of an enabled schedule of the engine's."""
-        columns = self._columns
-        query = select(func.min(columns.next_run_at)).where(
-            columns.trigger_type == "scheduled", columns.enabled == 1, columns.schedule_owner == "engine"
-        )
+        query = select(func.min(self._columns.next_run_at)).where(text(DUE_SCHEDULE))
         seconds: int | None = connection.execute(query).scalar()
         return seconds
 
