@@ -125,14 +125,15 @@ class Starts:
             for trigger in store.triggers.enabled_of_event(connection, event_type)
             if isinstance(trigger, EventTrigger)
         ]
-        pruned = store.tombstones.triggers_done_with(connection, event_key=key)
-        names = store.workflows.get_many(connection, {trigger.workflow_id for trigger in triggers})
+        # On PostgreSQL a workflow may go between the two questions, and its triggers with it.
+        workflows = store.workflows.get_many(connection, {trigger.workflow_id for trigger in triggers})
         starts = [
-            _event_start(trigger, names[trigger.workflow_id].name, parameters, key, now)
+            _event_start(trigger, workflows[trigger.workflow_id].name, parameters, key, now)
             for trigger in triggers
-            if trigger.id not in pruned
+            if trigger.workflow_id in workflows
         ]
-        store.executions.insert_new(connection, starts)
+        pruned = store.tombstones.of(connection, [start.id for start in starts])
+        store.executions.insert_new(connection, [start for start in starts if start.id not in pruned])
         return store.executions.of_event(connection, trigger_ids=[trigger.id for trigger in triggers], event_key=key)
 
 

@@ -87,5 +87,7 @@ class Ticks:
             per_second=settings.catch_up_starts_per_second,
             not_before=self._next_missed_start,
         )
-        store.executions.insert_new(connection, spread)
+        # A clock set back and a schedule enabled anew plan the same fire times again; pruned ones are done as well.
+        pruned = store.tombstones.of(connection, [start.id for start in spread])
+        store.executions.insert_new(connection, [start for start in spread if start.id not in pruned])
         store.schedule_drops.insert(connection, [drop for evaluation in evaluations for drop in evaluation.drops])

@@ -103,7 +103,10 @@ class ScheduleDropRows:
 
 
 class TombstoneRows:
-    """Queries on ``tombstones``: what a late duplicate of a pruned execution still finds."""
+    """Queries on ``tombstones``: what a late duplicate of a pruned execution still finds.
+
+    One cause has one execution id, so that the id alone tells whether the cause was served.
+    """
 
     def __init__(self, tables: Tables) -> None:
         self._table = tables.tombstones
@@ -116,8 +119,6 @@ class TombstoneRows:
                 "execution_id": execution.id,
                 "workflow_id": execution.workflow_id,
                 "status": execution.status,
-                "trigger_id": execution.trigger_id,
-                "event_key": execution.event_key,
                 "pruned_at": pruned_at,
             }
             for execution in executions
@@ -135,13 +136,6 @@ class TombstoneRows:
             )
             found.update((row.execution_id, (row.workflow_id, row.status)) for row in connection.execute(query))
         return found
-
-    def triggers_done_with(self, connection: Connection, *, event_key: str) -> set[str]:
-        """The triggers whose execution for this event was pruned."""
-        query = select(self._columns.trigger_id).where(
-            self._columns.event_key == event_key, self._columns.trigger_id.is_not(None)
-        )
-        return set(connection.execute(query).scalars())
 
     def count(self, connection: Connection) -> int:
         """How many executions were pruned so far."""

@@ -257,16 +257,11 @@ def _changes(metadata: MetaData, prefix: str) -> Table:
 
 def _tombstones(metadata: MetaData, prefix: str) -> Table:
     """What is left of pruned executions: enough that a late duplicate starts nothing."""
-    name = f"{prefix}tombstones"
-    table = Table(
-        name,
+    return Table(
+        f"{prefix}tombstones",
         metadata,
         Column("execution_id", Text, primary_key=True),
         Column("workflow_id", Text, nullable=False),
         Column("status", Text, nullable=False),
-        Column("trigger_id", Text),
-        Column("event_key", Text),
         Column("pruned_at", BigInteger, nullable=False),
     )
-    Index(f"ix_{name}_event", table.c.trigger_id, table.c.event_key)
-    return table

@@ -218,12 +218,9 @@ def _create_history(prefix: str, schema: str | None) -> None:
         sa.Column("execution_id", sa.Text, primary_key=True),
         sa.Column("workflow_id", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
-        sa.Column("trigger_id", sa.Text),
-        sa.Column("event_key", sa.Text),
         sa.Column("pruned_at", sa.BigInteger, nullable=False),
         schema=schema,
     )
-    op.create_index(f"ix_{prefix}tombstones_event", f"{prefix}tombstones", ["trigger_id", "event_key"], schema=schema)
 
 
 def _create_change_log(prefix: str, schema: str | None) -> None:
