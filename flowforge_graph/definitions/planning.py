@@ -4,9 +4,10 @@ A file changes and removes only rows of its own source, with these rules of taki
 
 - A workflow made over Python or the API (source None) is adopted by a file that defines its id; one of another file
   is refused.
-- A trigger keeps its row, and with it its id, for as long as its derived id or its natural key is found among the rows
-  of its source. Where the database could not hold both, a trigger of source None is adopted: an equal dependency
-  (workflow, upstream, condition), an equal schedule (workflow, name, cron, zone). One of another file is refused.
+- A trigger keeps its row, and with it its id, for as long as its natural key or its derived id is found among the rows
+  of its source: keys first, so that what was applied is found again and a second time changes nothing.
+- Where the database could not hold both, a trigger of source None is adopted: an equal dependency (workflow, upstream,
+  condition), an equal schedule (workflow, name, cron, zone). One of another file is refused.
 - Triggers that vanished from the file go at once. Workflows that vanished go only when pruned, and not while a trigger
   of another source, which would go with them, hangs on them.
 - A left-out ``enabled`` keeps what is stored; any other left-out key means its default.
@@ -20,7 +21,7 @@ from typing import Any, Final, Literal, Protocol
 
 from flowforge_graph.definitions.checking import add_in_file_order, refuse_unknown_upstreams
 from flowforge_graph.definitions.loading import Definitions
-from flowforge_graph.definitions.trigger_ids import described, full_key
+from flowforge_graph.definitions.trigger_ids import described, free_id, full_key
 from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
 from flowforge_graph.errors import DuplicateTrigger, WorkflowConflict
 from flowforge_graph.graph import TriggerGraph
@@ -126,7 +127,7 @@ def decide(definitions: Definitions, stored: StoredDefinitions, *, prune: bool =
     rows = _Rows(definitions, stored).find()
     removed = _removed_triggers(definitions, stored, rows)
     _refuse_to_prune_under_others(definitions, stored, pruned)
-    wanted = [_wanted(trigger, rows.get(trigger.id), definitions) for trigger in definitions.triggers]
+    wanted = [_wanted(trigger, rows.get(trigger.id), definitions, stored) for trigger in definitions.triggers]
     _check_graph(definitions, stored, pruned, _untouched(stored, rows, removed), wanted)
     changes = _Changes(definitions, stored)
     changes.put(wanted, rows)
@@ -153,8 +154,9 @@ def _vanished_workflows(definitions: Definitions, stored: StoredDefinitions) -> 
 class _Rows:
     """Finds the stored row of each trigger of the file: by file id in, stored trigger out; a new one has none.
 
-    Rows that are not the file's to remove come first, then ids, then natural keys: so a row that was edited over the
-    API is edited back, and a row that was adopted under an id of its own is found again.
+    Rows that are not the file's to remove come first, then natural keys, then ids: so a row that was adopted under an
+    id of its own is found again, and a row that was edited over the API is edited back. A changed row never waits for
+    the unique key of another one, because whoever had that key would have been found by it.
     """
 
     def __init__(self, definitions: Definitions, stored: StoredDefinitions) -> None:
@@ -167,7 +169,7 @@ class _Rows:
         self._taken: set[str] = set()
 
     def find(self) -> dict[str, AnyTrigger]:
-        for find_row in (self._row_of_another, self._row_of_same_id, self._row_of_same_key):
+        for find_row in (self._row_of_another, self._row_of_same_key, self._row_of_same_id):
             for trigger in self._definitions.triggers:
                 row = None if trigger.id in self._found else find_row(trigger)
                 if row and row.id not in self._taken:
@@ -182,7 +184,10 @@ class _Rows:
         return self._usable(self._stored.triggers.get(trigger.id), trigger)
 
     def _row_of_same_key(self, trigger: AnyTrigger) -> AnyTrigger | None:
-        return self._own.get(full_key(trigger))
+        key = full_key(trigger)
+        own = self._stored.triggers.get(trigger.id)
+        # Events and manual triggers may stand twice, where the API edited one into what another says.
+        return self._usable(own, trigger) if own and full_key(own) == key else self._own.get(key)
 
     def _usable(self, row: AnyTrigger | None, trigger: AnyTrigger) -> AnyTrigger | None:
         if row and row.source not in (None, self._definitions.name):
@@ -224,10 +229,15 @@ def _workflows_of(trigger: AnyTrigger) -> tuple[str, ...]:
     return (trigger.workflow_id, *upstream)
 
 
-def _wanted(trigger: AnyTrigger, row: AnyTrigger | None, definitions: Definitions) -> AnyTrigger:
-    """What the row shall become: the file's fields in the stored row, whose other fields are the engine's."""
+def _wanted(
+    trigger: AnyTrigger, row: AnyTrigger | None, definitions: Definitions, stored: StoredDefinitions
+) -> AnyTrigger:
+    """What the row shall become: the file's fields in the stored row, whose other fields are the engine's.
+
+    The id of a new one may be taken, by a row that was edited over the API into what another trigger of the file says.
+    """
     if row is None:
-        return trigger
+        return trigger.model_copy(update={"id": free_id(trigger.id, taken=stored.triggers)})
     changes = {name: getattr(trigger, name) for name in _file_fields(trigger)}
     if trigger.id not in definitions.stated_enabled:
         changes["enabled"] = row.enabled
@@ -269,8 +279,7 @@ class _Changes:
         self._stored = stored
         self._planned: list[PlannedChange] = []
         self._workflows: list[Workflow] = []
-        self._changed: list[AnyTrigger] = []
-        self._new: list[AnyTrigger] = []
+        self._triggers: list[AnyTrigger] = []
         self._deleted_triggers: list[str] = []
         self._deleted_workflows: list[str] = []
 
@@ -290,7 +299,7 @@ class _Changes:
     def _put_trigger(self, wanted: AnyTrigger, row: AnyTrigger | None) -> None:
         changed = _differing(row, wanted, _file_fields(wanted))
         if changed:
-            (self._changed if row else self._new).append(wanted)
+            self._triggers.append(wanted)
             self._planned.append(_put("trigger", row, wanted, changed, described(row or wanted)))
 
     def remove(self, triggers: Iterable[AnyTrigger], workflows: Iterable[Workflow]) -> None:
@@ -308,8 +317,7 @@ class _Changes:
             delete_workflow_ids=tuple(self._deleted_workflows),
             delete_trigger_ids=tuple(self._deleted_triggers),
             put_workflows=tuple(self._workflows),
-            # Changed rows first: a new one may take the unique key that a changed one gives up.
-            put_triggers=(*self._changed, *self._new),
+            put_triggers=tuple(self._triggers),
         )
         name = self._definitions.name
         return Plan(source=name, changes=tuple(self._planned), kept_workflow_ids=kept, to_write=to_write)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Container
 from typing import Final
 
 from flowforge_graph.engine.changes import AnyTrigger
@@ -36,6 +37,13 @@ def full_key(trigger: AnyTrigger) -> tuple[str, ...]:
 def derived_id(trigger: AnyTrigger, *, source: str) -> str:
     """The id of a file's trigger: uuid5 of the source and the full key, joined as JSON so that no two keys blend."""
     return str(uuid.uuid5(NAMESPACE, json.dumps([source, *full_key(trigger)])))
+
+
+def free_id(trigger_id: str, *, taken: Container[str]) -> str:
+    """``trigger_id`` itself or, where a row of another meaning has it, the first free one derived from it."""
+    while trigger_id in taken:
+        trigger_id = str(uuid.uuid5(NAMESPACE, trigger_id))
+    return trigger_id
 
 
 def described(trigger: AnyTrigger) -> str:

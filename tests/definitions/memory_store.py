@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 
 from flowforge_graph.definitions import Plan, apply_definitions, parse_definitions
 from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
+from flowforge_graph.errors import DuplicateTrigger
+from flowforge_graph.graph.duplicates import says_the_same
 from flowforge_graph.model import DependencyTrigger, Workflow
 
 
@@ -28,8 +30,16 @@ class MemoryStore:
         for workflow_id in changes.delete_workflow_ids:
             self._delete_workflow(workflow_id)
         self.workflows |= {workflow.id: workflow for workflow in changes.put_workflows}
-        self.triggers |= {trigger.id: trigger for trigger in changes.put_triggers}
+        for trigger in changes.put_triggers:
+            self.put(trigger)
         return changes
+
+    def put(self, trigger: AnyTrigger) -> None:
+        """Store a trigger; what says the same as another row is refused, as by a unique key of the database."""
+        for row in self.triggers.values():
+            if row.id != trigger.id and says_the_same(row, trigger):
+                raise DuplicateTrigger(f"'{trigger.id}' says the same as '{row.id}'", row.id)
+        self.triggers[trigger.id] = trigger
 
     def _delete_workflow(self, workflow_id: str) -> None:
         del self.workflows[workflow_id]

@@ -160,19 +160,32 @@ class TestEditing:
         assert only(plan).endswith("(on_completion): dependency_condition on_completion → on_success")
         assert store.triggers[dependency.id] == dependency
 
-    def test_a_row_edited_to_the_key_of_a_new_trigger_is_edited_back_first(self) -> None:
-        """The new trigger may take the unique key only after the changed row gave it up."""
+    def test_a_row_edited_into_what_another_trigger_says_becomes_that(self) -> None:
+        """The one that had the row is new, under an id that follows from the taken one, and is found again."""
         store = MemoryStore()
         applied(store, FILE)
         (dependency,) = [trigger for trigger in store.triggers.values() if isinstance(trigger, DependencyTrigger)]
-        store.triggers[dependency.id] = dependency.evolve(dependency_condition="on_failure")
-        second = "      - {type: dependency, depends_on: bronze, condition: on_failure}\n      - {type: manual}\n"
-        plan = applied(store, FILE.replace("      - {type: manual}\n", second))
-        changed, new = plan.to_write.put_triggers
-        assert changed == dependency
-        assert isinstance(new, DependencyTrigger)
-        assert new.dependency_condition == "on_failure"
-        assert new.id != dependency.id
+        store.put(dependency.evolve(dependency_condition="on_failure"))
+        text = FILE.replace("5}\n", "5}\n      - {type: dependency, depends_on: bronze, condition: on_failure}\n")
+        plan = applied(store, text)
+        assert [change.kind for change in plan.changes] == ["add", "change"]
+        assert plan.changes[1].description.endswith("(on_failure): delay_minutes 5 → 0")
+        assert plan.changes[1].id == dependency.id
+        assert applied(store, text).is_empty
+
+    def test_rows_that_changed_places_need_no_change(self) -> None:
+        """Each is found by what it says."""
+        store = MemoryStore()
+        text = "  a:\n  b: {triggers: [{type: dependency, depends_on: a}, " + (
+            "{type: dependency, depends_on: a, condition: on_failure}]}\n"
+        )
+        applied(store, text)
+        one, two = store.triggers.values()
+        store.triggers = {
+            one.id: one.evolve(dependency_condition="on_failure"),
+            two.id: two.evolve(dependency_condition="on_success"),
+        }
+        assert applied(store, text).is_empty
 
 
 class TestAdoption:
