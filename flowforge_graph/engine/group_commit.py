@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -18,13 +19,13 @@ MAX_BATCH: Final = 64
 
 
 class _Ticket(Generic[Item, Answer]):
-    __slots__ = ("answer", "error", "item", "leads", "woken")
+    __slots__ = ("answer", "error", "is_answered", "item", "woken")
 
     def __init__(self, item: Item) -> None:
         self.item = item
         self.answer: Answer | None = None
-        self.error: BaseException | None = None
-        self.leads = False
+        self.error: Exception | None = None
+        self.is_answered = False
         self.woken = threading.Event()
 
 
@@ -32,7 +33,8 @@ class GroupCommit(Generic[Item, Answer]):
     """Runs ``commit(items) -> answers`` for the items of many threads, first come first served.
 
     ``commit`` answers one for each item, after it committed. If it raises, each item is committed singly, so that one
-    item can only fail itself.
+    item can only fail itself. An interrupt (Ctrl-C) ends only the call that it hits: what a batch left without an
+    answer is committed by the next leader, so committing an item twice must be harmless.
     """
 
     def __init__(self, commit: Callable[[Sequence[Item]], Sequence[Answer]], *, max_batch: int = MAX_BATCH) -> None:
@@ -40,54 +42,58 @@ class GroupCommit(Generic[Item, Answer]):
         self._max_batch = max_batch
         self._lock = threading.Lock()
         self._queue: deque[_Ticket[Item, Answer]] = deque()
-        self._has_leader = False
+        self._leader: _Ticket[Item, Answer] | None = None
 
     def submit(self, item: Item) -> Answer:
         """Commit ``item`` together with whatever waits beside it, and return its answer."""
         ticket: _Ticket[Item, Answer] = _Ticket(item)
-        with self._lock:
-            self._queue.append(ticket)
-            ticket.leads = not self._has_leader
-            self._has_leader = True
-        if not ticket.leads:
-            ticket.woken.wait()
-        if ticket.leads:
-            self._lead()
+        try:
+            self._take_a_place(ticket)
+            while not ticket.is_answered:
+                ticket.woken.wait()
+                if self._leader is ticket:
+                    self._commit_batch(self._batch())
+        finally:
+            self._leave(ticket)
         if ticket.error is not None:
             raise ticket.error
         return ticket.answer  # type: ignore[return-value]
 
-    def _lead(self) -> None:
-        """Commit one batch, which begins with the leader's own item, and hand the lead on."""
+    def _take_a_place(self, ticket: _Ticket[Item, Answer]) -> None:
         with self._lock:
-            batch = [self._queue.popleft() for _ in range(min(self._max_batch, len(self._queue)))]
-        try:
-            self._commit_batch(batch)
-        finally:
-            with self._lock:
-                successor = self._queue[0] if self._queue else None
-                self._has_leader = successor is not None
-                if successor is not None:
-                    successor.leads = True
-            for ticket in batch[1:]:
-                ticket.woken.set()
-            if successor is not None:
-                successor.woken.set()
+            self._queue.append(ticket)
+            self._appoint_a_leader()
+
+    def _batch(self) -> list[_Ticket[Item, Answer]]:
+        """The longest waiting, the leader first. They stay in the queue until they are answered."""
+        with self._lock:
+            return list(islice(self._queue, self._max_batch))
+
+    def _leave(self, ticket: _Ticket[Item, Answer]) -> None:
+        """Whatever ended the call: nobody waits for who has left, and the lead goes on."""
+        with self._lock:
+            if not ticket.is_answered and ticket in self._queue:
+                self._queue.remove(ticket)
+            if self._leader is ticket:
+                self._leader = None
+                while self._queue and self._queue[0].is_answered:
+                    self._queue.popleft().woken.set()
+            self._appoint_a_leader()
+
+    def _appoint_a_leader(self) -> None:
+        if self._leader is None and self._queue:
+            self._leader = self._queue[0]
+            self._leader.woken.set()
 
     def _commit_batch(self, batch: Sequence[_Ticket[Item, Answer]]) -> None:
         try:
             answers = self._commit([ticket.item for ticket in batch])
         except Exception as error:  # noqa: BLE001 - each item's caller gets its own
             if len(batch) == 1:
-                batch[0].error = error
+                batch[0].error, batch[0].is_answered = error, True
                 return
             for ticket in batch:
                 self._commit_batch([ticket])
             return
-        except BaseException as error:
-            # Ctrl-C in the leading thread: its followers must not wait for ever.
-            for ticket in batch:
-                ticket.error = error
-            raise
         for ticket, answer in zip(batch, answers, strict=True):
-            ticket.answer = answer
+            ticket.answer, ticket.is_answered = answer, True
