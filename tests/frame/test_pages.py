@@ -19,6 +19,7 @@ from tests.support.documents import (
 
 README = ROOT / "README.md"
 QUICKSTART = ROOT / "docs" / "quickstart.md"
+CONCEPTS = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
 EXAMPLE = Path("docs") / "examples" / "medallion"
 
 
@@ -92,3 +93,13 @@ def test_links_between_pages_lead_somewhere() -> None:
     for page in [README, *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
             assert "://" in target or (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
+
+
+def test_each_rule_is_where_the_glossary_says() -> None:
+    """Every place that ``docs/concepts.md`` names for a rule exists and holds the name, and no rule lacks a place."""
+    places = re.findall(r"`(\w+)` in `(flowforge_graph/[\w/]+\.py)`", CONCEPTS)
+    for name, file in places:
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert re.search(rf"\b(def|class) {name}\b|^{name}\b|\b{name}\(", source, re.MULTILINE), f"{name} in {file}"
+    rules = re.findall(r"^(\d+)\. .*?\n *→ `", CONCEPTS, re.DOTALL | re.MULTILINE)
+    assert [int(rule) for rule in rules] == list(range(1, 24))
