@@ -30,9 +30,9 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(session: Session, file: FileArgument, prune: PruneOption = False) -> None:
-    """Print what applying a file would add, change and remove; change nothing.
+    """Show what applying a file would change.
 
-    A cycle is refused with its chain.
+    Prints what would be added, changed and removed, and changes nothing. A cycle is refused with its chain.
     """
     from flowforge_graph.definitions import load_definitions, plan_definitions
 
@@ -43,13 +43,17 @@ def plan(session: Session, file: FileArgument, prune: PruneOption = False) -> No
 
 
 def apply(session: Session, file: FileArgument, prune: PruneOption = False) -> None:
-    """Make the database hold what a file says, and print what that changed.
+    """Make the database say what a file says.
 
-    Only rows of the file's own source are changed or removed. Applying twice changes nothing.
+    Prints what was added, changed and removed. Only rows of the file's own source are changed or removed. Applying twice changes nothing.
     """
-    from flowforge_graph.definitions import apply_definitions, load_definitions
+    from flowforge_graph.definitions import apply_definitions, decide, load_definitions
+    from flowforge_graph.engine.changes import StoredDefinitions
 
     definitions = load_definitions(file)
+    if session.is_missing:
+        # What is refused leaves no new database behind.
+        decide(definitions, StoredDefinitions(), prune=prune)
     with session.engine(may_create=True) as engine:
         applied = apply_definitions(engine, definitions, prune=prune)
     session.answer(plan_document(applied), lambda: print_plan(applied, done=True))
@@ -59,7 +63,10 @@ def export(
     session: Session,
     source: Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only what this source owns.")] = None,
 ) -> None:
-    """Print the stored workflows and triggers as a file that `apply` reads."""
+    """Print what is stored as a trigger file.
+
+    What it prints is a file that `apply` reads; with --json the same file as JSON.
+    """
     from flowforge_graph.definitions import export_definitions
 
     with session.engine() as engine:

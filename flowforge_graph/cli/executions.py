@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flowforge_graph.cli.options import ExecutionArgument, command
+from flowforge_graph.cli.options import ExecutionArgument, command, whole_number
 from flowforge_graph.cli.output import print_lines, print_table
 from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import duration, instant, last_lines
@@ -33,7 +33,9 @@ def list_executions(
     workflow: Annotated[str | None, typer.Option("--workflow", metavar="ID", help="Only this workflow's.")] = None,
     status: Annotated[StatusName | None, typer.Option("--status", help="Only of this status.")] = None,
     trigger_type: Annotated[TriggerTypeName | None, typer.Option("--trigger-type", help="Only of this kind.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", parser=whole_number(at_least=1), help="At most so many.")
+    ] = 50,
 ) -> None:
     """List executions, newest first."""
     from flowforge_graph.wire import execution_document

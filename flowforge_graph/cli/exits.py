@@ -32,6 +32,8 @@ class Refusal(errors.FlowforgeGraphError):
         self.code = code
 
 
+_LONGEST_SENTENCE: Final = 1_000
+
 # The first class that fits decides.
 _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (errors.CycleError, ExitCode.CYCLE),
@@ -61,14 +63,24 @@ def exit_code_of(error: Exception) -> ExitCode | None:
 def sentence_of(error: Exception) -> str:
     """The error as one line, without control characters and without the password of a database URL."""
     if isinstance(error, typer.TyperException):
-        return without_password(shown(_usage_sentence(error)))
+        return _shortened(without_password(shown(_usage_sentence(error))))
     if isinstance(error, typer.Abort):
         return "stopped before anything was done"
-    return without_password(shown(" ".join(str(error).split("\n"))))
+    sentence = without_password(shown(" ".join(str(error).split("\n"))))
+    return sentence if isinstance(error, errors.CycleError) else _shortened(sentence)
+
+
+def _shortened(sentence: str) -> str:
+    """A sentence that no value can make flood the terminal. (A chain is never cut: it is what the reader needs.)"""
+    if len(sentence) <= _LONGEST_SENTENCE:
+        return sentence
+    half = _LONGEST_SENTENCE // 2
+    return f"{sentence[:half]} … {sentence[-half:]}"
 
 
 def _usage_sentence(error: typer.TyperException) -> str:
-    message = " ".join(error.format_message().split()).rstrip(".")
+    # Typer parses values with pydantic, whose words for a plain ValueError say nothing to the reader.
+    message = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
     context = getattr(error, "ctx", None)
     hint = f" (see '{context.command_path} --help')" if context is not None else ""
     return f"{message[:1].lower()}{message[1:]}{hint}"

@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
-from flowforge_graph.cli.options import FileArgument, WorkflowArgument, command
+from flowforge_graph.cli.options import FileArgument, WorkflowArgument, command, whole_number
 from flowforge_graph.cli.output import print_lines
 from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import count
 
-DepthOption = Annotated[int | None, typer.Option("--depth", min=1, help="At most so many hops. Default: all the way.")]
+DepthOption = Annotated[
+    int | None,
+    typer.Option(
+        "--depth", metavar="HOPS", parser=whole_number(at_least=1), help="At most so many. Default: all the way."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -34,9 +34,9 @@ def complete(
     status: Annotated[EndStatusName, typer.Option("--status", help="How it ended.")],
     error: Annotated[str | None, typer.Option("--error", metavar="TEXT", help="What went wrong.")] = None,
 ) -> None:
-    """Record that an execution ended, and start what its triggers say.
+    """Record how an execution ended.
 
-    Recorded once: the same completion again prints the same answer and starts nothing; another status is a conflict
+    Starts what its workflow's triggers ask for. Recorded once: the same completion again prints the same answer and starts nothing; another status is a conflict
     (exit code 1). An execution that was never seen is recorded if its workflow exists.
     """
     from flowforge_graph.wire import completion_document
@@ -52,7 +52,11 @@ def prune(
         str, typer.Option("--before", metavar="TIME", help="An ISO 8601 time with its zone: 2026-01-01T00:00:00Z.")
     ],
 ) -> None:
-    """Remove whole cascades that ended before a time. A late duplicate of a removed completion still starts nothing."""
+    """Remove old history.
+
+    Whole cascades go, those in which everything ended before a time. A late duplicate of a completion that was removed
+    still starts nothing.
+    """
     limit = _aware(before)
     with session.engine() as engine:
         result = engine.prune(limit)
@@ -67,15 +71,15 @@ def prune(
 
 
 def _aware(text: str) -> datetime:
+    from flowforge_graph.errors import InvalidTime
     from flowforge_graph.model import as_instant
 
     try:
-        value = datetime.fromisoformat(text)
-    except ValueError as error:
+        return as_instant(datetime.fromisoformat(text))
+    except InvalidTime as error:
+        raise Refusal(f"--before needs a time zone, as in 2026-01-01T00:00:00Z, not {shown(text[:80])!r}") from error
+    except (ValueError, OverflowError) as error:
         raise Refusal(f"--before must be an ISO 8601 time, not {shown(text[:80])!r}") from error
-    if value.tzinfo is None:
-        raise Refusal(f"--before must have a time zone, as in 2026-01-01T00:00:00Z, not {shown(text[:80])!r}")
-    return as_instant(value, field="--before")
 
 
 def _lines(result: CompletionResult) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -11,9 +12,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from flowforge_graph.cli.session import Session
+from flowforge_graph.cli.text import shown
 
 DATABASE_VARIABLE = "FLOWFORGE_DATABASE_URL"
 DEFAULT_DATABASE = "sqlite:///flowforge.db"
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 DatabaseOption = Annotated[
     str | None,
@@ -26,6 +30,31 @@ WorkflowArgument = Annotated[str, typer.Argument(metavar="WORKFLOW", help="A wor
 TriggerArgument = Annotated[str, typer.Argument(metavar="TRIGGER", help="A trigger's id.")]
 ExecutionArgument = Annotated[str, typer.Argument(metavar="EXECUTION", help="An execution's id.")]
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="A trigger file (YAML).")]
+
+
+def whole_number(*, at_least: int | None = None, at_most: int | None = None) -> Callable[[str], int]:
+    """A parser of whole numbers within the given bounds, both included; a refusal names the value."""
+
+    def parse(text: str) -> int:
+        # Typer parses defaults too, which are numbers already.
+        if not _WHOLE_NUMBER.fullmatch(str(text)):
+            raise typer.BadParameter(f"{shown(str(text)[:80])!r} is not a whole number")
+        number = int(text)
+        if at_least is not None and number < at_least:
+            raise typer.BadParameter(f"{number} is less than {at_least}")
+        if at_most is not None and number > at_most:
+            raise typer.BadParameter(f"{number} is more than {at_most}")
+        return number
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """A parser of a span of seconds, 0 or more."""
+    if not _SECONDS.fullmatch(str(text)):
+        raise typer.BadParameter(f"{shown(str(text)[:80])!r} is not a number of seconds")
+    return float(text)
+
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -34,9 +34,9 @@ def run(
     ] = None,
     ignore_delays: Annotated[bool, typer.Option("--ignore-delays", help="Do not wait delays out.")] = False,
 ) -> int:
-    """Apply a file, start its workflows, and run their cascades to the end on this machine.
+    """Apply a file and run its workflows to the end.
 
-    Prints what ran, why, and how long, and what was skipped and why. It runs these cascades and nothing else, waits
+    Starts workflows, runs their cascades on this machine, and prints what ran, why, and how long, and what was skipped and why. It runs these cascades and nothing else, waits
     delays out, and starts no schedules. Exit code 1 unless each failed execution has an on_failure trigger whose
     execution completed. Ctrl-C cancels what runs (exit code 130); a second one does not wait for it.
     """

@@ -40,10 +40,8 @@ def refuse_what_cannot_run(after: StoredDefinitions, started: Sequence[str]) -> 
     for workflow_id in _reachable(after.triggers.values(), started):
         run = after.workflows[workflow_id].run
         if not isinstance(run, CommandRun | PythonRun):
-            how = "a workflow of Prefect" if run else "nothing"
-            raise Refusal(
-                f"workflow '{workflow_id}' would be started, but its run names {how}: it needs a command or python"
-            )
+            why = "runs with Prefect" if run else "has no run"
+            raise Refusal(f"workflow '{workflow_id}' would be started but {why}; give it a command or python to run")
 
 
 def stored_after(stored: StoredDefinitions, changes: DefinitionChanges) -> StoredDefinitions:

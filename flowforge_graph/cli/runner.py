@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass
 from typing import Final
 
 from flowforge_graph.cli.cascades import Cascades
@@ -35,15 +36,18 @@ _LOOK_SECONDS: Final = 0.2
 def run_file(session: Session, file: str, *, named: Sequence[str], ignore_delays: bool) -> int:
     """Load a file, apply it, start its workflows (the named ones, if any), run what follows; return the exit code."""
     definitions = load_definitions(file)
-    started = chosen_workflows(definitions, named)
+    if session.is_missing:
+        # What is refused leaves no new database behind.
+        _prepare(definitions, named, StoredDefinitions())
     executor, clock = LocalExecutor(), SystemClock()
     with (
         log_lines_on_stderr(logging.WARNING),
         session.engine(executor, may_create=True) as engine,
         Interrupts() as interrupts,
     ):
-        _say_what_was_applied(_apply_if_it_can_run(engine, definitions, started), file)
-        cascades = Cascades(engine, [engine.start(workflow_id) for workflow_id in started])
+        prepared = _apply(engine, definitions, named)
+        _say_what_was_applied(prepared.plan, file)
+        cascades = Cascades(engine, [engine.start(workflow_id) for workflow_id in prepared.to_start])
         # What a Python callable prints is not part of the answer.
         with redirect_stdout(sys.stderr), progress_on_stderr() as progress:
             _Runner(
@@ -58,17 +62,32 @@ def run_file(session: Session, file: str, *, named: Sequence[str], ignore_delays
         return _conclude(session, _outcome(engine, cascades, interrupts))
 
 
-def _apply_if_it_can_run(engine: TriggerEngine, definitions: Definitions, started: Sequence[str]) -> Plan:
-    """Apply the file in the same transaction that finds that whatever it starts can run; else nothing is written."""
-    plans: list[Plan] = []
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Prepared:
+    """What applying the file changes, and which workflows are started then."""
+
+    plan: Plan
+    to_start: tuple[str, ...]
+
+
+def _prepare(definitions: Definitions, named: Sequence[str], stored: StoredDefinitions) -> _Prepared:
+    """Decide all that can be refused: the file, what to start, and whether everything this leads to can run here."""
+    plan = decide(definitions, stored)
+    to_start = chosen_workflows(definitions, named)
+    refuse_what_cannot_run(stored_after(stored, plan.to_write), to_start)
+    return _Prepared(plan=plan, to_start=to_start)
+
+
+def _apply(engine: TriggerEngine, definitions: Definitions, named: Sequence[str]) -> _Prepared:
+    """Apply the file in the transaction that decides; where anything is refused, nothing is written."""
+    prepared: list[_Prepared] = []
 
     def decide_on(stored: StoredDefinitions) -> DefinitionChanges:
-        plans.append(decide(definitions, stored))
-        refuse_what_cannot_run(stored_after(stored, plans[-1].to_write), started)
-        return plans[-1].to_write
+        prepared.append(_prepare(definitions, named, stored))
+        return prepared[-1].plan.to_write
 
     engine.change_definitions(decide_on)
-    return plans[-1]
+    return prepared[-1]
 
 
 def _say_what_was_applied(applied: Plan, file: str) -> None:

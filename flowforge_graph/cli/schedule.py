@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flowforge_graph.cli.exits import ExitCode, Refusal
-from flowforge_graph.cli.options import command
+from flowforge_graph.cli.options import command, whole_number
 from flowforge_graph.cli.output import print_lines
 from flowforge_graph.cli.session import Session
 
@@ -28,7 +28,9 @@ def preview(
     session: Session,
     cron: Annotated[str, typer.Argument(metavar="CRON", help="Five fields, quoted, or @daily and the like.")],
     timezone: Annotated[str, typer.Option("--timezone", metavar="ZONE", help="An IANA time zone.")] = "UTC",
-    count: Annotated[int, typer.Option("--count", min=1, max=1000, help="How many runs.")] = 5,
+    count: Annotated[
+        int, typer.Option("--count", metavar="N", parser=whole_number(at_least=1, at_most=1000), help="How many runs.")
+    ] = 5,
 ) -> None:
     """Say in English when a cron expression fires, and its next runs.
 

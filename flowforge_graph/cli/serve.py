@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flowforge_graph.cli.options import command
+from flowforge_graph.cli.options import command, seconds
 from flowforge_graph.cli.session import Session
 
 
@@ -18,11 +18,13 @@ def register(app: typer.Typer) -> None:
 def serve(
     session: Session,
     grace: Annotated[
-        float, typer.Option("--grace", metavar="SECONDS", min=0, help="How long what runs may go on after a stop.")
+        float,
+        typer.Option("--grace", metavar="SECONDS", parser=seconds, help="How long what runs may go on after a stop."),
     ] = 30.0,
 ) -> int:
-    """Start what schedules and completions ask for, and run it on this machine, until stopped.
+    """Run schedules and cascades until stopped.
 
+    Starts what schedules and completions ask for, also those of other processes, and runs it on this machine.
     SIGTERM and Ctrl-C stop starting, wait for what runs, and cancel what still runs after the grace; a second one does
     not wait. Exit code 0 on SIGTERM, 130 on Ctrl-C. A database that does not answer is asked again.
     """

@@ -50,11 +50,16 @@ class Session:
         with TriggerEngine(self._existing_or(may_create=may_create), executor=executor) as engine:
             yield engine
 
-    def _existing_or(self, *, may_create: bool) -> str:
+    @property
+    def is_missing(self) -> bool:
+        """Whether the database is a SQLite file that does not exist."""
         path = sqlite_path(self.database)
-        if may_create or path is None or path.exists():
+        return path is not None and not path.exists()
+
+    def _existing_or(self, *, may_create: bool) -> str:
+        if may_create or not self.is_missing:
             return self.database
-        say(f"note: there is no database at {shown(str(path))} yet")
+        say(f"note: there is no database at {shown(str(sqlite_path(self.database)))} yet")
         return IN_MEMORY
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from flowforge_graph.cli.exits import Refusal
-from flowforge_graph.cli.options import TriggerArgument, WorkflowArgument, command
+from flowforge_graph.cli.options import TriggerArgument, WorkflowArgument, command, whole_number
 from flowforge_graph.cli.output import print_lines, print_table
 from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import duration, instant, shown
@@ -34,7 +34,10 @@ UpstreamOption = Annotated[
 ConditionOption = Annotated[
     ConditionName | None, typer.Option("--condition", help="Which outcome of the upstream starts it. [on_success]")
 ]
-DelayOption = Annotated[int | None, typer.Option("--delay-minutes", help="Whole minutes to wait, 0 to 60. [0]")]
+DelayOption = Annotated[
+    int | None,
+    typer.Option("--delay-minutes", metavar="MINUTES", parser=whole_number(), help="Minutes to wait, 0 to 60. [0]"),
+]
 EventOption = Annotated[
     str | None, typer.Option("--event-type", metavar="TYPE", help="What an event trigger listens to.")
 ]
@@ -189,7 +192,9 @@ def disable(session: Session, trigger: TriggerArgument) -> None:
 def history(
     session: Session,
     trigger: TriggerArgument,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 10,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", parser=whole_number(at_least=1), help="At most so many.")
+    ] = 10,
 ) -> None:
     """List the executions that a trigger started, newest first."""
     from flowforge_graph.wire import history_document
@@ -242,7 +247,7 @@ def _fields_of(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse_without_needed_option(kind: str, given: Mapping[str, Any]) -> None:
     for needed in list(_OPTIONS[kind])[:1]:
         if needed not in given:
-            raise Refusal(f"a {kind} trigger needs {needed}")
+            raise Refusal(f"{'an' if kind == 'event' else 'a'} {kind} trigger needs {needed}")
 
 
 def _json_object(text: str) -> Any:
