@@ -88,7 +88,7 @@ class CommandExecution:
         folder = self._held.workflow.run_folder or os.getcwd()
         environment = environment_of(self._held.execution, os.environb)
         if not os.path.isdir(folder):
-            return self._failed(f"the folder {shown(folder)} of workflow '{self._held.workflow.id}' does not exist")
+            return self._failed(f"the folder {folder!r} of workflow '{self._held.workflow.id}' does not exist")
         self._began = self._settings.monotonic()
         try:
             command = SupervisedCommand.start(

@@ -96,7 +96,7 @@ class _RunFolders:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-                raise NotCallable(f"there is no module '{name}' in {shown(folder)} or on the path") from None
+                raise NotCallable(f"there is no module '{name}' in {folder!r} or on the path") from None
             raise NotCallable(f"module '{name}' cannot be imported: {error}") from error
         except BaseException as error:
             raise NotCallable(f"module '{name}' cannot be imported: {type(error).__name__}: {error}") from error
@@ -107,7 +107,7 @@ class _RunFolders:
         if imported is None or source is None or top == "__main__" or _lies_in(imported, folder):
             return
         where = getattr(imported, "__file__", None) or "the interpreter"
-        raise NotCallable(f"module '{top}' of {shown(source)} is hidden by one imported from {shown(where)}: rename it")
+        raise NotCallable(f"module '{top}' of {source!r} is hidden by one imported from {where!r}: rename it")
 
 
 def _source_in(name: str, folder: str) -> str | None:

@@ -16,7 +16,6 @@ from typing import Self
 
 from flowforge_graph.errors import DispatchError
 from flowforge_graph.executors.local.inheritance import STARTING, close_private, keep_private
-from flowforge_graph.model.ids import shown
 
 
 def default_state_folder() -> Path:
@@ -34,9 +33,9 @@ def private_folder(folder: Path) -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        raise DispatchError(f"state_folder {shown(str(folder))} cannot be made: {error.strerror}") from error
+        raise DispatchError(f"state_folder {str(folder)!r} cannot be made: {error.strerror}") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise DispatchError(f"state_folder {shown(str(folder))} is not a folder that this user alone can write to")
+        raise DispatchError(f"state_folder {str(folder)!r} is not a folder that this user alone can write to")
     return folder
 
 
