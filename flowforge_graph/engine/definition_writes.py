@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges
 from flowforge_graph.engine.context import Context
-from flowforge_graph.engine.freshness import ChangeKind
+from flowforge_graph.engine.freshness import ChangeKind, is_stored
 from flowforge_graph.engine.settlements import Settlements
 from flowforge_graph.errors import DuplicateTrigger, FlowforgeGraphError, InvalidTrigger, WorkflowNotFound
 from flowforge_graph.graph.edges import edge_of
@@ -48,7 +48,11 @@ class DefinitionWrites:
 
         committed: list[Revision] = []
         result, numbered = store.database.run(transaction, repeatable=False)
-        live.apply(numbered, committed[-1])
+        if numbered and committed[-1].revision != numbered[-1].revision:
+            # Too many for the log: nobody can replay them, this process neither.
+            live.forget()
+        else:
+            live.apply(numbered, committed[-1])
         return result
 
     def write(
@@ -59,9 +63,11 @@ class DefinitionWrites:
         ``only_new``: a put of a stored id is a duplicate, not a change.
         """
         deleted = self._triggers_to_delete(connection, changes)
-        stored = self._context.store.triggers.get_many(connection, [t.id for t in changes.put_triggers])
+        # Locked, so that no tick moves a schedule on between this look and the write.
+        stored = self._context.store.triggers.lock(connection, [t.id for t in changes.put_triggers])
         stored = {trigger_id: t for trigger_id, t in stored.items() if trigger_id not in deleted}
-        puts = [_to_store(trigger, stored.get(trigger.id), now) for trigger in changes.put_triggers]
+        kept = {} if only_new else stored
+        puts = [_to_store(trigger, kept.get(trigger.id), now) for trigger in changes.put_triggers]
         # "As if that trigger were gone": what is replaced leaves before the first put comes.
         gone = deleted if only_new else [*deleted, *stored]
         self._check(connection, changes, gone=gone, puts=puts, used_ids=set(stored) if only_new else set())
@@ -77,12 +83,12 @@ class DefinitionWrites:
     ) -> tuple[WorkflowDeletion, list[Change]]:
         """Delete one workflow with everything into and out of it (rule 3), and answer what went."""
         store = self._context.store
-        deleted = store.triggers.touching(connection, [workflow_id])
+        deleted = store.triggers.ids_touching(connection, [workflow_id])
         pending = store.executions.pending_of_workflow(connection, workflow_id)
         changes = self.write(connection, DefinitionChanges(delete_workflow_ids=(workflow_id,)), now)
         deletion = WorkflowDeletion(
             workflow_id=workflow_id,
-            deleted_trigger_ids=tuple(trigger.id for trigger in deleted),
+            deleted_trigger_ids=tuple(deleted),
             cancelled_execution_ids=tuple(pending),
         )
         return deletion, changes
@@ -90,8 +96,8 @@ class DefinitionWrites:
     # Checking
 
     def _triggers_to_delete(self, connection: Connection, changes: DefinitionChanges) -> list[str]:
-        swept = self._context.store.triggers.touching(connection, changes.delete_workflow_ids)
-        return list(dict.fromkeys([*changes.delete_trigger_ids, *(trigger.id for trigger in swept)]))
+        swept = self._context.store.triggers.ids_touching(connection, changes.delete_workflow_ids)
+        return list(dict.fromkeys([*changes.delete_trigger_ids, *swept]))
 
     def _check(
         self,
@@ -134,7 +140,7 @@ class DefinitionWrites:
         def check(trigger: AnyTrigger) -> FlowforgeGraphError | None:
             with self._context.live.reading() as graph:
                 for workflow_id in _workflows_of(trigger):
-                    if workflow_id not in new and (workflow_id in leaving or not graph.has_workflow(workflow_id)):
+                    if workflow_id not in new and (workflow_id in leaving or not is_stored(graph, workflow_id)):
                         return WorkflowNotFound(workflow_id)
             return None
 
@@ -224,10 +230,13 @@ def _to_store(trigger: AnyTrigger, stored: AnyTrigger | None, now: datetime) -> 
 
 
 def _planned(trigger: ScheduledTrigger, stored: AnyTrigger | None, now: datetime) -> ScheduledTrigger:
-    """Creating, enabling, or changing cron or zone plans from now on: disabled time is never caught up (rule 16)."""
+    """Creating, enabling, or changing cron or zone plans from now on: disabled time is never caught up (rule 16).
+
+    Changing the owner as well: what one owner has fired is not due for the other (rule 17).
+    """
     goes_on = (
         isinstance(stored, ScheduledTrigger)
-        and (stored.cron_expression, stored.timezone) == (trigger.cron_expression, trigger.timezone)
+        and _rhythm(stored) == _rhythm(trigger)
         and (stored.enabled or not trigger.enabled)
     )
     planned_until = stored.planned_until if goes_on and isinstance(stored, ScheduledTrigger) else now
@@ -237,6 +246,10 @@ def _planned(trigger: ScheduledTrigger, stored: AnyTrigger | None, now: datetime
         next_run_at=next_fire_time(trigger, after=planned_until) if trigger.enabled else None,
         last_run_at=stored.last_run_at if isinstance(stored, ScheduledTrigger) else None,
     )
+
+
+def _rhythm(trigger: ScheduledTrigger) -> tuple[str, ...]:
+    return (trigger.cron_expression, trigger.timezone, trigger.schedule_owner)
 
 
 def next_fire_time(trigger: ScheduledTrigger, *, after: datetime) -> datetime | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.definition_writes import DefinitionWrites
-from flowforge_graph.errors import InvalidTrigger, TriggerNotFound, WorkflowConflict, WorkflowNotFound
+from flowforge_graph.errors import InvalidTrigger, InvalidWorkflow, TriggerNotFound, WorkflowConflict, WorkflowNotFound
 from flowforge_graph.model import (
     TRIGGER_CLASSES,
     DependencyTrigger,
@@ -25,6 +25,7 @@ from flowforge_graph.storage import Change
 
 _TRIGGER_KINDS = (ManualTrigger, ScheduledTrigger, DependencyTrigger, EventTrigger)
 _CHANGEABLE = frozenset({"enabled", "trigger_name", "source"})
+_CHANGEABLE_OF_WORKFLOWS = frozenset({"name", "description", "run", "run_folder", "tags"})
 
 
 class Definitions:
@@ -53,7 +54,7 @@ class Definitions:
             stored = self._context.store.workflows.get(connection, workflow_id)
             if stored is None:
                 raise WorkflowNotFound(workflow_id)
-            changed = stored.evolve(**changes)
+            changed = stored.evolve(**_checked_workflow_changes(stored, changes))
             return (stored, []) if changed == stored else self._put_workflow(connection, changed)
 
         return self._writes.change(work)
@@ -148,6 +149,13 @@ class Definitions:
 def _refuse_other_things(trigger: object) -> None:
     if not isinstance(trigger, _TRIGGER_KINDS):
         raise InvalidTrigger(f"a trigger must be one of the trigger values, not {shown(trigger)}")
+
+
+def _checked_workflow_changes(stored: Workflow, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name in changes:
+        if name in Workflow.model_fields and name not in _CHANGEABLE_OF_WORKFLOWS:
+            raise InvalidWorkflow(f"{name} of workflow '{stored.id}' cannot be changed to {shown(changes[name])}")
+    return changes
 
 
 def _checked_changes(stored: AnyTrigger, changes: Mapping[str, Any]) -> dict[str, Any]:

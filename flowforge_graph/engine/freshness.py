@@ -121,6 +121,11 @@ class LiveGraph:
         logger.debug("loaded the graph at revision %s", revision.revision)
 
 
+def is_stored(graph: TriggerGraph, workflow_id: str) -> bool:
+    """Whether the workflow is stored. One that only a trigger names, its row removed by hand, is a node too."""
+    return graph.has_workflow(workflow_id) and graph.digraph.nodes[workflow_id]["name"] is not None
+
+
 def name_of(graph: TriggerGraph, workflow_id: str) -> str:
     """The name of a workflow that the graph has."""
     name: str | None = graph.digraph.nodes[workflow_id]["name"]

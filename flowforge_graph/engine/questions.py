@@ -7,7 +7,7 @@ from datetime import datetime
 
 from flowforge_graph.engine.changes import AnyTrigger
 from flowforge_graph.engine.context import Context
-from flowforge_graph.engine.freshness import name_of
+from flowforge_graph.engine.freshness import is_stored, name_of
 from flowforge_graph.errors import (
     ARROW,
     CycleError,
@@ -87,7 +87,7 @@ class Questions:
         """The enabled dependency triggers into and out of a workflow, directly or all the way."""
         self.fresh_graph()
         with self._context.live.reading() as graph:
-            if not graph.has_workflow(workflow_id):
+            if not is_stored(graph, workflow_id):
                 raise WorkflowNotFound(workflow_id)
             return DependencyGraph(
                 upstream=_links_upstream(graph, workflow_id, transitive),
@@ -109,7 +109,7 @@ class Questions:
         self.fresh_graph()
         with self._context.live.reading() as graph:
             for workflow_id in (downstream, upstream):
-                if not graph.has_workflow(workflow_id):
+                if not is_stored(graph, workflow_id):
                     raise WorkflowNotFound(workflow_id)
             chain = graph.chain_if_added(upstream=upstream, downstream=downstream)
         if chain is None:

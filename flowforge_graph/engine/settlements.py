@@ -14,7 +14,7 @@ from typing import cast
 from sqlalchemy import Connection
 
 from flowforge_graph.engine.context import Context
-from flowforge_graph.engine.freshness import name_of
+from flowforge_graph.engine.freshness import is_stored, name_of
 from flowforge_graph.errors import (
     CompletionConflict,
     ExecutionNotFound,
@@ -147,7 +147,7 @@ class Settlements:
         if completion.workflow_id is None or completion.claim is not None:
             raise ExecutionNotFound(completion.execution_id)
         with self._context.live.reading() as graph:
-            if not graph.has_workflow(completion.workflow_id):
+            if not is_stored(graph, completion.workflow_id):
                 raise WorkflowNotFound(completion.workflow_id)
             name = name_of(graph, completion.workflow_id)
         execution = Execution(
@@ -187,7 +187,8 @@ class Settlements:
             if ended.workflow_id in leaving or not graph.has_workflow(ended.workflow_id):
                 return (), {}
             triggers = tuple(graph.direct_triggers(ended.workflow_id))
-            names = {edge.workflow_id: name_of(graph, edge.workflow_id) for edge in triggers}
+            downstream = {edge.workflow_id for edge in triggers if is_stored(graph, edge.workflow_id)}
+            names = {workflow_id: name_of(graph, workflow_id) for workflow_id in downstream}
         return triggers, names
 
     def _allowance(self, batch: _Batch, root_execution_id: str) -> int:

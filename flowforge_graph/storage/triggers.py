@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, text, update
 
 from flowforge_graph.errors import FlowforgeGraphError
 from flowforge_graph.model import (
@@ -54,6 +54,14 @@ class TriggerRows:
         """Those of these ids that exist, by id."""
         return {trigger.id: trigger for trigger in self._of(connection, self._columns.id, trigger_ids)}
 
+    def lock(self, connection: Connection, trigger_ids: Collection[str]) -> dict[str, AnyTrigger]:
+        """Those of these ids that exist, by id, locked until the end of the transaction."""
+        found: dict[str, AnyTrigger] = {}
+        for batch in in_batches(sorted(trigger_ids)):
+            query = select(self._table).where(self._columns.id.in_(batch)).order_by(self._columns.seq)
+            found.update((row.id, trigger_of(row)) for row in connection.execute(query.with_for_update()))
+        return found
+
     def facts(self, connection: Connection, trigger_ids: Collection[str]) -> dict[str, AnyRow]:
         """What the second look asks: ``enabled`` and ``depends_on_workflow_id``, by id."""
         columns = (self._columns.id, self._columns.enabled, self._columns.depends_on_workflow_id)
@@ -86,11 +94,13 @@ class TriggerRows:
         """The triggers that start these workflows."""
         return self._of(connection, self._columns.workflow_id, workflow_ids)
 
-    def touching(self, connection: Connection, workflow_ids: Collection[str]) -> list[AnyTrigger]:
-        """The triggers into and out of these workflows."""
-        into = self._of(connection, self._columns.workflow_id, workflow_ids)
-        out_of = self._of(connection, self._columns.depends_on_workflow_id, workflow_ids)
-        return list({trigger.id: trigger for trigger in (*into, *out_of)}.values())
+    def ids_touching(self, connection: Connection, workflow_ids: Collection[str]) -> list[str]:
+        """The ids of the triggers into and out of these workflows; no value is read, so that a bad row can go too."""
+        columns, found = self._columns, dict[int, str]()
+        for batch in in_batches(sorted(workflow_ids)):
+            touches = or_(columns.workflow_id.in_(batch), columns.depends_on_workflow_id.in_(batch))
+            found.update((row.seq, row.id) for row in connection.execute(select(columns.seq, columns.id).where(touches)))
+        return [found[seq] for seq in sorted(found)]
 
     def edges(self, connection: Connection) -> Sequence[AnyRow]:
         """All dependency triggers as bare rows with the fields of the graph's edges, in creation order."""
