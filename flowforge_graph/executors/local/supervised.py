@@ -126,7 +126,7 @@ class SupervisedCommand:
             case ["started", number]:
                 self._group = int(number)
             case ["refused", number]:
-                self.refusal = int(number)
+                self.refusal, self._group = int(number), None
             case ["ended", number]:
                 self.returncode = int(number)
             case ["gone"]:

@@ -5,8 +5,8 @@ so that it is ready within milliseconds. It never imports this package.
 
 - Standard input is the pipe from the engine. A byte asks for a stop (TERM, ``STOP_GRACE`` seconds, KILL); its end
   means that the engine is gone (TERM, ``SHORT_GRACE`` seconds, KILL).
-- ``STATUS_FD`` is the pipe to the engine: ``refused ERRNO``, or ``started PID`` and later ``ended RETURNCODE``
-  (negative: the signal) and ``gone`` when nothing of the command is left.
+- ``STATUS_FD`` is the pipe to the engine: ``started PID`` before the command begins, then ``refused ERRNO``, or ``ended
+  RETURNCODE`` (negative: the signal) and, when nothing of the command is left, ``gone``.
 - Standard output and error are the command's. Any further inherited descriptor (the lock) is the command's too.
 
 What is promised: the command's process group ends. On Linux the supervisor is also a subreaper: descendants that left
@@ -46,14 +46,27 @@ def set_process_control(option: int, value: int) -> bool:
         return False
 
 
-def start_command(command: list[str]) -> int:
-    """Start ``command`` as the leader of a session of its own and return its process id; raise OSError if it cannot."""
+def report(status_fd: int, line: str) -> None:
+    """Tell the engine; where it is gone there is nobody to tell."""
+    with suppress(OSError):
+        os.write(status_fd, f"{line}\n".encode())
+
+
+def start_command(command: list[str], status_fd: int) -> int:
+    """Start ``command`` as the leader of a session of its own and return its process id; raise OSError if it cannot.
+
+    It begins only after its process id was reported: at no instant does something run that the engine cannot end.
+    """
     supervisor = os.getpid()
+    gate, gate_opener = os.pipe()
     failure_reader, failure_writer = os.pipe()
     leader = os.fork()
     if leader == 0:
-        become_command(command, failure_writer, supervisor)
+        os.close(gate_opener)
+        become_command(command, gate=gate, failure_writer=failure_writer, supervisor=supervisor)
     os.close(failure_writer)
+    report(status_fd, f"started {leader}")
+    os.write(gate_opener, b"!")
     with open(failure_reader, "rb") as failures:
         number = failures.read()
     if number:
@@ -62,13 +75,13 @@ def start_command(command: list[str]) -> int:
     return leader
 
 
-def become_command(command: list[str], failure_writer: int, supervisor: int) -> None:
-    """Turn this fork into ``command``, or write the error number and end."""
+def become_command(command: list[str], *, gate: int, failure_writer: int, supervisor: int) -> None:
+    """Turn this fork into ``command`` once the gate opens, or write the error number and end."""
     number = errno.EIO
     try:
         os.setsid()
         set_process_control(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == supervisor:
+        if os.getppid() == supervisor and os.read(gate, 1):
             for own in OWN_SIGNALS:
                 signal.signal(own, signal.SIG_DFL)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -102,11 +115,6 @@ class Supervision:
     def is_stopping(self) -> bool:
         return self.deadline < math.inf
 
-    def report(self, line: str) -> None:
-        """Tell the engine; where it is gone there is nobody to tell."""
-        with suppress(OSError):
-            os.write(self.status_fd, f"{line}\n".encode())
-
     def stop(self, grace_seconds: float) -> None:
         """Ask everything to end; what is left after ``grace_seconds`` is killed. An earlier deadline stands."""
         self.deadline = min(self.deadline, time.monotonic() + grace_seconds)
@@ -122,7 +130,7 @@ class Supervision:
                 return True
             if process == self.leader:
                 self.leader_ended = True
-                self.report(f"ended {os.waitstatus_to_exitcode(status)}")
+                report(self.status_fd, f"ended {os.waitstatus_to_exitcode(status)}")
 
     def end_what_is_left(self) -> None:
         """One round: TERM once for every group, and KILL for all of them once the deadline has passed."""
@@ -200,15 +208,14 @@ def main(arguments: list[str]) -> None:
     signals = watch_signals()
     adopts_orphans = set_process_control(PR_SET_CHILD_SUBREAPER, 1)
     try:
-        leader = start_command(arguments[3:])
+        leader = start_command(arguments[3:], status_fd)
     except OSError as error:
-        os.write(status_fd, f"refused {error.errno}\n".encode())
+        report(status_fd, f"refused {error.errno}")
         return
     supervision = Supervision(leader, status_fd, adopts_orphans=adopts_orphans)
-    supervision.report(f"started {leader}")
     let_go_of_output()
     supervise(supervision, signals, stop_grace=float(arguments[1]), short_grace=float(arguments[2]))
-    supervision.report("gone")
+    report(status_fd, "gone")
 
 
 if __name__ == "__main__":
