@@ -6,14 +6,17 @@ import os
 import random
 import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import flowforge_graph.engine.trigger_engine  # noqa: F401 - loaded once, by the fork server
 from flowforge_graph import TriggerEngine
 from flowforge_graph.errors import CycleError, FlowforgeGraphError
 from flowforge_graph.model import DependencyTrigger
+from flowforge_graph.testing import FixedClock
+from tests.processes import steps
+from tests.processes.scenarios import SCENARIOS
 
 HANG_SECONDS = 120.0
 
@@ -140,17 +143,22 @@ def start_many(workflow_id: str, count: int) -> int:
     return len({this.engine.start(workflow_id).id for _ in range(count)})
 
 
-def append_line(path: str | Path, *words: object) -> None:
-    """Append one line to a file and have it on the disk before anything else happens."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.write(descriptor, (" ".join(map(str, words)) + "\n").encode())
-    os.fsync(descriptor)
-    os.close(descriptor)
-
-
 def outcome_of(work: Callable[[], Any]) -> Any:
     """What ``work`` answers, or the error of ours that it raises."""
     try:
         return work()
     except FlowforgeGraphError as error:
         return error
+
+
+SURVIVED = "survived"
+
+
+def live_until(number: int, url: str, now: datetime, ledger: str, scenario: str) -> str:
+    """Play a scenario, killed before the step of this number if there are so many."""
+    clock = FixedClock(now)
+    open_engine(url, clock=clock, executor=steps.LedgerExecutor(ledger))
+    steps.die_before(number)
+    SCENARIOS[scenario](str(number)).act(this.engine, clock, tell)
+    steps.live()
+    return SURVIVED

@@ -11,11 +11,18 @@ import networkx as nx
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from flowforge_graph.storage.sqlite import _driver
+
 
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
-    """A connection that is closed at once afterwards."""
-    engine = create_engine(url, poolclass=NullPool)
+    """A connection that is closed at once afterwards.
+
+    Two copies of the SQLite library in one process undo each other's locks and corrupt the file, so it must be the
+    engine's own.
+    """
+    own = {"module": _driver()} if url.startswith("sqlite") else {}
+    engine = create_engine(url, poolclass=NullPool, **own)
     with engine.connect() as connection:
         yield connection
     engine.dispose()

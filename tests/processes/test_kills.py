@@ -1,0 +1,92 @@
+"""Does a process that is killed between any two steps leave anything lost, doubled or half done?"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from flowforge_graph import TriggerEngine
+from flowforge_graph.testing import FixedClock
+from tests.processes import actions
+from tests.processes.files import lines_of
+from tests.processes.rows import assert_graph_is_sound, assert_history_is_sound, rows
+from tests.processes.scenarios import SCENARIOS, Scenario
+from tests.processes.steps import LedgerExecutor
+from tests.processes.workers import Worker, workers
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_kill_before_any_step_loses_and_doubles_nothing(database_url: str, tmp_path: Path, scenario: str) -> None:
+    """Killed before each step in turn, then repeated by another process: all is as if nobody had died."""
+    ledger, clock = tmp_path / "ledger", FixedClock()
+    with TriggerEngine(database_url, clock=clock) as preparing:
+        for number in count(1):
+            life = SCENARIOS[scenario](str(number))
+            life.prepare(preparing, clock)
+            acknowledged, survived = live_until(number, database_url, clock, ledger, scenario)
+            life.check_remains(database_url, acknowledged)
+            assert_history_is_sound(database_url)
+            live_again(life, database_url, clock, ledger)
+            if survived:
+                break
+    print(f"{scenario}: killed {number - 1} times")
+    assert number > 5
+    assert_graph_is_sound(database_url)
+    assert_history_is_sound(database_url)
+    assert_ledger_is_sound(database_url, ledger)
+
+
+def live_until(number: int, url: str, clock: FixedClock, ledger: Path, scenario: str) -> tuple[set[str], bool]:
+    """Let a process live until its step of this number; what was acknowledged, and whether it survived."""
+    with workers(1) as (worker,):
+        worker.ask(actions.live_until, number, url, clock.now(), str(ledger), scenario)
+        acknowledged = set(words_of(worker))
+        survived = actions.SURVIVED in acknowledged
+        if not survived:
+            assert worker.join() == -signal.SIGKILL
+    return acknowledged - {actions.SURVIVED}, survived
+
+
+def words_of(worker: Worker) -> Iterator[str]:
+    """What a process said until it died or came to its end."""
+    while True:
+        try:
+            word = worker.answer()
+        except EOFError:
+            return
+        yield word
+        if word == actions.SURVIVED:
+            return
+
+
+def live_again(life: Scenario, url: str, clock: FixedClock, ledger: Path) -> None:
+    """Another engine repeats what was not acknowledged and works until nothing is left to do."""
+    with TriggerEngine(url, clock=clock, executor=LedgerExecutor(ledger)) as engine:
+        life.act(engine, clock, lambda _: None)
+        for _ in range(12):
+            engine.dispatch_due()
+            alive = rows(url, "SELECT id, external_id FROM executions WHERE status IN ('pending', 'running')")
+            for execution in alive:
+                # Without an external id nobody has it: it waits until a dead process's claim is believed no more.
+                if execution.external_id:
+                    engine.complete(execution.id, "completed")
+            if not alive:
+                break
+            clock.advance(seconds=16)
+        assert not alive
+        life.check_end(engine)
+
+
+def assert_ledger_is_sound(url: str, ledger: Path) -> None:
+    """Whatever was started is stored; an id was started again only with a higher attempt."""
+    last: dict[str, int] = {}
+    for execution_id, attempt in lines_of(ledger):
+        assert int(attempt) > last.get(execution_id, 0), (execution_id, attempt)
+        last[execution_id] = int(attempt)
+    stored = {row.id for row in rows(url, "SELECT id FROM executions")}
+    stored |= {row.execution_id for row in rows(url, "SELECT execution_id FROM tombstones")}
+    assert set(last) <= stored
