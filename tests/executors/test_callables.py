@@ -24,13 +24,13 @@ def run(execution):
 
 
 @pytest.fixture(autouse=True)
-def _same_path_and_modules_afterwards() -> Iterator[None]:
+def _same_path_and_modules_afterwards(tmp_path: Path) -> Iterator[None]:
     """No test leaves a module or a folder to the next."""
     path, modules = list(sys.path), set(sys.modules)
     yield
     sys.path[:] = path
     for name in set(sys.modules) - modules:
-        if str(getattr(sys.modules[name], "__file__", None) or "").startswith("/tmp"):
+        if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]
 
 
@@ -38,6 +38,12 @@ def end_of(executor: LocalExecutor, host: RememberingHost, name: str, folder: Pa
     """Run a callable and return its status and error."""
     run_all(executor, [(execution(), python(name, folder))])
     return host.ends["e-1"].status, host.ends["e-1"].error
+
+
+def has_begun(module: str) -> bool:
+    """Whether the callable of WAITS_FOR_GO runs; its module may still be half imported."""
+    began = getattr(sys.modules.get(module), "began", None)
+    return began is not None and began.is_set()
 
 
 def write(folder: Path, name: str, source: str) -> None:
@@ -160,7 +166,7 @@ def test_a_cancelled_callable_ends_as_cancelled(executor: LocalExecutor, host: R
     """It cannot be stopped, so that it runs to its end; then it counts as cancelled."""
     write(tmp_path, "patient", WAITS_FOR_GO)
     executor.start(execution(), python("patient:run", tmp_path))
-    eventually(lambda: "patient" in sys.modules and sys.modules["patient"].began.is_set())
+    eventually(lambda: has_begun("patient"))
     assert executor.cancel("e-1")
     assert host.ends == {}
     sys.modules["patient"].go.set()
@@ -175,7 +181,7 @@ def test_close_does_not_wait_for_a_callable_for_ever(
     write(tmp_path, "stubborn", WAITS_FOR_GO)
     executor = make_executor(grace_seconds=0.05)
     executor.start(execution(), python("stubborn:run", tmp_path))
-    eventually(lambda: "stubborn" in sys.modules and sys.modules["stubborn"].began.is_set())
+    eventually(lambda: has_begun("stubborn"))
     executor.close()
     assert (host.ends["e-1"].status, host.ends["e-1"].reason) == ("cancelled", "engine_stopped")
     sys.modules["stubborn"].go.set()
