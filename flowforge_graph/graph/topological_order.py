@@ -83,8 +83,14 @@ class TopologicalOrder:
         self.labels.update(other.labels)
         self._lowest, self._highest = other.bounds
 
-    def in_order(self, nodes: Iterable[str]) -> list[str]:
-        """``nodes`` in topological order."""
+    def in_order(self, nodes: Collection[str]) -> list[str]:
+        """``nodes`` in topological order; those that share a label by name."""
+        labels = self.labels
+        if len({labels[node] for node in nodes}) == len(nodes):
+            return self._by_label(nodes)
+        return sorted(nodes, key=lambda node: (labels[node], node))
+
+    def _by_label(self, nodes: Iterable[str]) -> list[str]:
         return sorted(nodes, key=self.labels.__getitem__)
 
     def shortest_path(self, *, source: str, target: str) -> tuple[str, ...] | None:
@@ -142,10 +148,10 @@ class TopologicalOrder:
         labels = self.labels
         limits = [(labels[node], node) for node in set(beyond)]
         if not limits:
-            for node in self.in_order(nodes):
+            for node in self._by_label(nodes):
                 self.place_last(node)
             return
-        moving = self.in_order(nodes)
+        moving = self._by_label(nodes)
         step = (min(limits)[0] - floor) // (len(moving) + 1)
         if step:
             labels.update(zip(moving, range(floor + step, floor + step * len(moving) + 1, step), strict=True))
@@ -156,7 +162,7 @@ class TopologicalOrder:
         """The mirror image of ``_raise``: move ``nodes`` down below ``ceiling``, each still after its predecessors."""
         labels = self.labels
         limits = [(-labels[node], node) for node in set(beyond)]
-        moving = self.in_order(nodes)[::-1]
+        moving = self._by_label(nodes)[::-1]
         if not limits:
             for node in moving:
                 self.place_first(node)
