@@ -13,7 +13,7 @@ from flowforge_graph.engine.claims import Claims
 from flowforge_graph.engine.completions import Completions
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.protocols import ExecutionEnd, Executor, HoldingExecutor, Renewal
-from flowforge_graph.errors import DatabaseError, DispatchError, FlowforgeGraphError, PermanentDispatchError
+from flowforge_graph.errors import DatabaseError, DispatchError, FlowforgeGraphError, LeaseLost, PermanentDispatchError
 from flowforge_graph.model import Claim, Completion
 from flowforge_graph.storage import to_seconds
 
@@ -126,6 +126,7 @@ class Dispatcher:
     ) -> int:
         """Start what is due and what a lost holder left, until nothing is or the executor is full; count the starts."""
         self._seen = self._context.wake.calls
+        self._context.now(now)
         self._claims.recover_lost(self._held.ids())
         if self._executor is None:
             return 0
@@ -162,9 +163,10 @@ class Dispatcher:
 
     def close(self) -> None:
         """Stop what this process runs."""
+        # Ends are tried only once from here on, so that a database out of reach cannot keep the process alive.
+        self._held.close()
         if self._holding is not None:
             self._holding.close()
-        self._held.close()
 
     def _room(self) -> int:
         return CLAIMS_AT_ONCE if self._holding is None else min(CLAIMS_AT_ONCE, self._holding.free_slots())
@@ -205,7 +207,10 @@ class Dispatcher:
     def _not_started(self, claim: Claim, error: Exception) -> bool:
         if not isinstance(error, DispatchError):
             logger.error("the executor failed to start execution %s", claim.execution_id, exc_info=error)
-        self._claims.dispatch_failed(
-            claim, str(error) or type(error).__name__, permanent=isinstance(error, PermanentDispatchError)
-        )
+        try:
+            self._claims.dispatch_failed(
+                claim, str(error) or type(error).__name__, permanent=isinstance(error, PermanentDispatchError)
+            )
+        except LeaseLost:
+            logger.warning("execution %s was taken away while it failed to start", claim.execution_id)
         return False
