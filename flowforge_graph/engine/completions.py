@@ -82,6 +82,6 @@ def _parsed(item: object) -> Completion | FlowforgeGraphError:
     if not isinstance(item, Mapping):
         return InvalidExecution(f"a completion must be a Completion or a mapping of its fields, not {shown(item)}")
     try:
-        return Completion(**item)
+        return Completion(**{str(name): value for name, value in item.items()})
     except FlowforgeGraphError as error:
         return error

@@ -36,12 +36,15 @@ class Guard:
     """What must still be true of an execution for the engine itself to end it; otherwise nothing happens."""
 
     only_pending: bool = False
+    only_unclaimed: bool = False
     token: str | None = None
     renewals: int | None = None
 
     def holds(self, locked: LockedExecution) -> bool:
         """Whether nobody was faster."""
         if self.only_pending and locked.execution.status != "pending":
+            return False
+        if self.only_unclaimed and locked.claim_token is not None:
             return False
         if self.token is not None and locked.claim_token != self.token:
             return False
@@ -204,8 +207,7 @@ class Settlements:
         store.executions.settle(connection, batch.ended)
         store.executions.insert(connection, [*batch.recorded, *batch.starts])
         store.verdicts.insert(connection, batch.verdicts)
-        for root, growth in sorted(batch.growth.items()):
-            store.executions.grow_cascade(connection, root, growth)
+        store.executions.grow_cascades(connection, batch.growth)
 
 
 def _ended(execution: Execution, completion: Completion, now: datetime) -> Execution:

@@ -111,11 +111,12 @@ class Starts:
         if caused_by is None:
             return {"root_execution_id": execution_id}
         executions = self._context.store.executions
-        cause = executions.get(connection, caused_by)
-        if cause is None:
+        # Locked with its root, so that the cascade cannot be pruned meanwhile.
+        locked = executions.lock(connection, [caused_by]).get(caused_by)
+        if locked is None:
             raise ExecutionNotFound(caused_by)
-        executions.lock(connection, [cause.root_execution_id])
-        executions.grow_cascade(connection, cause.root_execution_id, 1)
+        cause = locked.execution
+        executions.grow_cascades(connection, {cause.root_execution_id: 1})
         return {"root_execution_id": cause.root_execution_id, "hop": cause.hop, "caused_by_execution_id": cause.id}
 
     def _emit(self, connection: Connection, event_type: str, parameters: JsonObject, key: str) -> list[Execution]:

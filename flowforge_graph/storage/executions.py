@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import BindParameter, Connection, Integer, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flowforge_graph.model import Claim, Execution
@@ -73,6 +73,11 @@ class ExecutionRows:
             .where(columns.id.in_(ids.union(roots)))
             .order_by(columns.id)
             .with_for_update()
+        )
+        self._grow = (
+            update(self._table)
+            .where(columns.id == bindparam("grown_id"))
+            .values(cascade_size=columns.cascade_size + bindparam("grown_by", type_=Integer))
         )
         self._settle = (
             update(self._table)
@@ -157,13 +162,11 @@ class ExecutionRows:
             connection.execute(self._insert_ignoring, batch)
         return [execution.id for execution in new]
 
-    def grow_cascade(self, connection: Connection, root_execution_id: str, by: int) -> None:
-        """Count ``by`` more executions in a cascade; the count is kept in the root's row."""
-        connection.execute(
-            update(self._table)
-            .where(self._columns.id == root_execution_id)
-            .values(cascade_size=self._columns.cascade_size + by)
-        )
+    def grow_cascades(self, connection: Connection, growth: Mapping[str, int]) -> None:
+        """Count more executions in cascades, by root; the count is kept in the root's row."""
+        rows = [{"grown_id": root, "grown_by": by} for root, by in sorted(growth.items())]
+        if rows:
+            connection.execute(self._grow, rows)
 
     # Ending
 
@@ -262,15 +265,23 @@ class ExecutionRows:
     def mark_running(
         self, connection: Connection, *, execution_id: str, token: str, now: int, external_id: str | None, keeps: bool
     ) -> bool:
-        """Pending → running under this token; ``keeps``: the lease goes on. False if the token is not believed."""
+        """Pending → running under this token; ``keeps``: the lease goes on. False if the token is not believed.
+
+        One that runs already may learn its external id later, and with it lose the lease.
+        """
         changed = connection.execute(
             update(self._table)
             .where(
                 self._columns.id == execution_id,
                 self._columns.claim_token == token,
-                self._columns.status == "pending",
+                self._columns.status.in_(LIVE_STATUSES),
             )
-            .values(status="running", started_at=now, external_id=external_id, claim_token=token if keeps else None)
+            .values(
+                status="running",
+                started_at=func.coalesce(self._columns.started_at, now),
+                external_id=external_id,
+                claim_token=token if keeps else None,
+            )
         )
         return changed.rowcount == 1
 

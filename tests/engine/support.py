@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +28,7 @@ def depends(downstream: str, upstream: str, condition: Any = "on_success", **fie
 def chain_of(engine: TriggerEngine, ids: str) -> list[str]:
     """Store ``a → b → c`` for "abc" and answer the ids of its triggers."""
     make_workflows(engine, *ids)
-    pairs = zip(ids, ids[1:], strict=False)
+    pairs = itertools.pairwise(ids)
     return [trigger.id for trigger in engine.create_triggers([depends(down, up) for up, down in pairs])]
 
 

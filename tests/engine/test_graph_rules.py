@@ -1,4 +1,4 @@
-"""Rules 1–3: the stored graph never holds a cycle, several triggers join two workflows, and deleting answers what went."""
+"""Rules 1–3: the stored graph holds no cycle, several triggers join two workflows, deleting answers what went."""
 
 from __future__ import annotations
 
