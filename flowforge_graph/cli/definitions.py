@@ -45,7 +45,8 @@ def plan(session: Session, file: FileArgument, prune: PruneOption = False) -> No
 def apply(session: Session, file: FileArgument, prune: PruneOption = False) -> None:
     """Make the database say what a file says.
 
-    Prints what was added, changed and removed. Only rows of the file's own source are changed or removed. Applying twice changes nothing.
+    Prints what was added, changed and removed. Only rows of the file's own source are changed or removed. Applying
+    twice changes nothing.
     """
     from flowforge_graph.definitions import apply_definitions, decide, load_definitions
     from flowforge_graph.engine.changes import StoredDefinitions

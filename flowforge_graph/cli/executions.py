@@ -49,7 +49,10 @@ def list_executions(
 
 
 def show(session: Session, execution: ExecutionArgument) -> None:
-    """Show one execution: why it started, how it ended, what it started and skipped, and its output."""
+    """Show one execution.
+
+    Why it started, how it ended, what it started and skipped, and its output.
+    """
     from flowforge_graph.wire import execution_document, verdict_document
 
     with session.engine() as engine:
@@ -64,7 +67,10 @@ def show(session: Session, execution: ExecutionArgument) -> None:
 
 
 def cancel(session: Session, execution: ExecutionArgument) -> None:
-    """Cancel an execution: a pending one at once, a running one by asking whoever runs it to stop it."""
+    """Cancel an execution.
+
+    A pending one ends at once; whoever runs a running one is asked to stop it.
+    """
     from flowforge_graph.wire import execution_document
 
     with session.engine() as engine:
@@ -95,7 +101,7 @@ def _described(execution: Execution, verdicts: Sequence[Verdict]) -> list[str]:
         ("workflow", execution.workflow_id),
         ("status", execution.status),
         ("why", why_started(execution)),
-        ("ended since", why_ended(execution)),
+        ("because", why_ended(execution)),
         ("error", execution.error),
         ("upstream", execution.upstream_execution_id),
         ("root", f"{execution.root_execution_id} (hop {execution.hop})"),

@@ -27,9 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def upstream(session: Session, workflow: WorkflowArgument, depth: DepthOption = None) -> None:
-    """List the workflows that a workflow depends on, in topological order.
+    """List what a workflow depends on.
 
-    Enabled or not, every dependency trigger counts.
+    All workflows up the line, in topological order. Enabled or not, every dependency trigger counts.
     """
     with session.engine() as engine:
         engine.get_workflow(workflow)
@@ -37,9 +37,9 @@ def upstream(session: Session, workflow: WorkflowArgument, depth: DepthOption = 
 
 
 def downstream(session: Session, workflow: WorkflowArgument, depth: DepthOption = None) -> None:
-    """List the workflows that depend on a workflow, in topological order.
+    """List what depends on a workflow.
 
-    Enabled or not, every dependency trigger counts.
+    All workflows down the line, in topological order. Enabled or not, every dependency trigger counts.
     """
     with session.engine() as engine:
         engine.get_workflow(workflow)

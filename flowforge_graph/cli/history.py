@@ -36,8 +36,9 @@ def complete(
 ) -> None:
     """Record how an execution ended.
 
-    Starts what its workflow's triggers ask for. Recorded once: the same completion again prints the same answer and starts nothing; another status is a conflict
-    (exit code 1). An execution that was never seen is recorded if its workflow exists.
+    Starts what its workflow's triggers ask for. Recorded once: the same completion again prints the same answer and
+    starts nothing; another status is a conflict (exit code 1). An execution that was never seen is recorded if its
+    workflow exists.
     """
     from flowforge_graph.wire import completion_document
 

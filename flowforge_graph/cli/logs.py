@@ -19,14 +19,23 @@ class _StderrLines(logging.Handler):
         say(f"{record.levelname.lower()}: {without_password(shown(record.getMessage()))}")
 
 
+_HANDLER = _StderrLines(logging.ERROR)
+
+
 @contextmanager
-def log_lines_on_stderr(level: int) -> Iterator[None]:
-    """Show log lines of at least ``level``. What was set before is set again at the end."""
-    handler, before = _StderrLines(level), _LOGGER.level
-    _LOGGER.addHandler(handler)
-    _LOGGER.setLevel(min(level, before or logging.WARNING))
+def log_lines_on_stderr() -> Iterator[None]:
+    """Show errors, and what :func:`show_more` asks for. Afterwards logging is as it was before."""
+    before = _LOGGER.level
+    _HANDLER.setLevel(logging.ERROR)
+    _LOGGER.addHandler(_HANDLER)
     try:
         yield
     finally:
-        _LOGGER.removeHandler(handler)
+        _LOGGER.removeHandler(_HANDLER)
         _LOGGER.setLevel(before)
+
+
+def show_more(level: int) -> None:
+    """From here on show log lines of at least ``level``: a command that runs things says more than one that looks."""
+    _HANDLER.setLevel(level)
+    _LOGGER.setLevel(level)

@@ -10,6 +10,7 @@ from typing import TextIO
 import typer
 
 from flowforge_graph.cli.exits import ExitCode, exit_code_of, say, sentence_of
+from flowforge_graph.cli.logs import log_lines_on_stderr
 from flowforge_graph.cli.output import discard_stdout, print_json
 
 PROGRAM = "flowforge-graph"
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     _show_what_an_encoding_lacks_as_escapes()
-    code = _run(words)
+    with log_lines_on_stderr():
+        code = _run(words)
     _flush_stdout()
     return code
 
@@ -48,6 +50,8 @@ def _fail(error: Exception, *, as_json: bool) -> int:
     code = exit_code_of(error)
     if code is None:
         traceback.print_exception(error)
+        if as_json:
+            print_json({"success": False, "error": f"a bug: {type(error).__name__}: {error}"})
         return ExitCode.FAILED
     if _is_help_for_no_arguments(error):
         say(getattr(error, "ctx").get_help())  # noqa: B009 - typer's own errors are not typed

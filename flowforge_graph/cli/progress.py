@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -119,8 +120,8 @@ def live_view(executions: Sequence[Execution], now: datetime, *, rows: int, stop
 def rows_that_fit(executions: Sequence[Execution], limit: int) -> list[Execution]:
     """At most ``limit`` executions, in their order: the running ones first, then what waits, then what ended last."""
     urgency = {"running": 0, "pending": 1}
-    by_urgency = sorted(executions, key=lambda e: (urgency.get(e.status, 2), _recency(e)))
-    chosen = {execution.id for execution in by_urgency[:limit]}
+    most_urgent = heapq.nsmallest(limit, executions, key=lambda e: (urgency.get(e.status, 2), _recency(e)))
+    chosen = {execution.id for execution in most_urgent}
     return [execution for execution in executions if execution.id in chosen]
 
 

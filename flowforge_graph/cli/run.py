@@ -36,9 +36,10 @@ def run(
 ) -> int:
     """Apply a file and run its workflows to the end.
 
-    Starts workflows, runs their cascades on this machine, and prints what ran, why, and how long, and what was skipped and why. It runs these cascades and nothing else, waits
-    delays out, and starts no schedules. Exit code 1 unless each failed execution has an on_failure trigger whose
-    execution completed. Ctrl-C cancels what runs (exit code 130); a second one does not wait for it.
+    Starts the workflows that depend on none, or those named, runs their cascades and nothing else on this machine, and
+    prints what ran, why, and how long, and what was skipped and why. Delays are waited out; schedules start nothing.
+    Exit code 1 unless each failed execution has an on_failure trigger whose execution completed. Ctrl-C cancels what
+    runs (exit code 130); a second one does not wait for it.
     """
     from flowforge_graph.cli.runner import run_file
 

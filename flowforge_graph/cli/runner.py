@@ -14,7 +14,7 @@ from flowforge_graph.cli.cascades import Cascades
 from flowforge_graph.cli.definitions import plan_sentence
 from flowforge_graph.cli.exits import ExitCode, say
 from flowforge_graph.cli.interrupts import Interrupts
-from flowforge_graph.cli.logs import log_lines_on_stderr
+from flowforge_graph.cli.logs import show_more
 from flowforge_graph.cli.output import print_lines, print_table
 from flowforge_graph.cli.progress import Progress, progress_on_stderr
 from flowforge_graph.cli.runnable import chosen_workflows, refuse_what_cannot_run, stored_after
@@ -29,8 +29,11 @@ from flowforge_graph.engine.protocols import Clock, HoldingExecutor
 from flowforge_graph.errors import ExecutionConflict
 from flowforge_graph.executors.local import LocalExecutor
 
-# The longest that a signal, or an execution that another process ended, goes unnoticed.
+# The longest that a signal goes unnoticed while something runs here, and while nothing does.
 _LOOK_SECONDS: Final = 0.2
+_STEP_SECONDS: Final = 0.1
+# The longest that an execution which another process ended goes unnoticed.
+_IDLE_SECONDS: Final = 1.0
 
 
 def run_file(session: Session, file: str, *, named: Sequence[str], ignore_delays: bool) -> int:
@@ -39,14 +42,13 @@ def run_file(session: Session, file: str, *, named: Sequence[str], ignore_delays
     if session.is_missing:
         # What is refused leaves no new database behind.
         _prepare(definitions, named, StoredDefinitions())
+    show_more(logging.WARNING)
     executor, clock = LocalExecutor(), SystemClock()
-    with (
-        log_lines_on_stderr(logging.WARNING),
-        session.engine(executor, may_create=True) as engine,
-        Interrupts() as interrupts,
-    ):
+    with Interrupts() as interrupts, session.engine(executor, may_create=True) as engine:
         prepared = _apply(engine, definitions, named)
         _say_what_was_applied(prepared.plan, file)
+        if interrupts:
+            return ExitCode.INTERRUPTED
         cascades = Cascades(engine, [engine.start(workflow_id) for workflow_id in prepared.to_start])
         # What a Python callable prints is not part of the answer.
         with redirect_stdout(sys.stderr), progress_on_stderr() as progress:
@@ -149,8 +151,14 @@ class _Runner:
     def _wait(self) -> None:
         if self._executor.running():
             self._executor.wait(timeout=_LOOK_SECONDS)
-        else:
-            threading.Event().wait(_LOOK_SECONDS)
+            return
+        deadline = self._clock.monotonic() + self._seconds_to_the_next()
+        while not self._interrupts and self._clock.monotonic() < deadline:
+            threading.Event().wait(_STEP_SECONDS)
+
+    def _seconds_to_the_next(self) -> float:
+        due = self._engine.next_available_at(self._cascades.root_ids)
+        return _IDLE_SECONDS if due is None else min(_IDLE_SECONDS, (due - self._clock.now()).total_seconds())
 
 
 def _outcome(engine: TriggerEngine, cascades: Cascades, interrupts: Interrupts) -> Outcome:

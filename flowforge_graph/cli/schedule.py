@@ -32,9 +32,9 @@ def preview(
         int, typer.Option("--count", metavar="N", parser=whole_number(at_least=1, at_most=1000), help="How many runs.")
     ] = 5,
 ) -> None:
-    """Say in English when a cron expression fires, and its next runs.
+    """Show when a cron expression fires.
 
-    An expression or zone that is not accepted is exit code 1.
+    Says it in English and lists the next runs. An expression or zone that is not accepted is exit code 1.
     """
     from flowforge_graph.errors import InvalidSchedule
     from flowforge_graph.schedules import CronExpression, calculate_next_runs, describe, zone

@@ -10,7 +10,7 @@ from typing import Final
 
 from flowforge_graph.cli.exits import ExitCode, say, without_password
 from flowforge_graph.cli.interrupts import Interrupts
-from flowforge_graph.cli.logs import log_lines_on_stderr
+from flowforge_graph.cli.logs import show_more
 from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import count, duration, instant, shown
 from flowforge_graph.cli.wording import why_started
@@ -28,12 +28,9 @@ _LONGEST_BACKOFF_SECONDS: Final = 30.0
 
 def serve_until_stopped(session: Session, *, grace_seconds: float) -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit code."""
+    show_more(logging.INFO)
     executor, clock = LocalExecutor(), SystemClock()
-    with (
-        log_lines_on_stderr(logging.INFO),
-        session.engine(executor, may_create=True) as engine,
-        Interrupts() as interrupts,
-    ):
+    with Interrupts() as interrupts, session.engine(executor, may_create=True) as engine:
         server = Server(engine, executor, clock, interrupts)
         server.log(f"serving {without_password(shown(session.database))}; Ctrl-C stops")
         server.serve()

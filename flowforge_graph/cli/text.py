@@ -33,7 +33,7 @@ def duration(milliseconds: int | None) -> str:
     if milliseconds < 1_000:
         return f"{milliseconds} ms"
     if milliseconds < 60_000:
-        return f"{milliseconds / 1_000:.1f} s"
+        return f"{milliseconds // 100 / 10:.1f} s"
     return _long_duration(milliseconds // 1_000)
 
 

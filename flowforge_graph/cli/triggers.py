@@ -171,20 +171,29 @@ def update(
 
 
 def delete(session: Session, trigger: TriggerArgument) -> None:
-    """Delete a trigger. What waits because of it is cancelled when its time comes."""
+    """Delete a trigger.
+
+    What waits because of it is cancelled when its time comes.
+    """
     with session.engine() as engine:
         engine.delete_trigger(trigger)
     session.answer({"success": True}, lambda: print_lines([f"deleted trigger {trigger}"]))
 
 
 def enable(session: Session, trigger: TriggerArgument) -> None:
-    """Let a trigger start executions again. What a schedule missed while disabled is not caught up."""
+    """Let a trigger start executions again.
+
+    What a schedule missed while it was disabled is not caught up.
+    """
     with session.engine() as engine:
         _answer(session, engine, engine.enable_trigger(trigger), "enabled")
 
 
 def disable(session: Session, trigger: TriggerArgument) -> None:
-    """Keep a trigger from starting anything; it stays an edge of the graph."""
+    """Keep a trigger from starting anything.
+
+    It stays an edge of the graph. What waits because of it is cancelled when its time comes.
+    """
     with session.engine() as engine:
         _answer(session, engine, engine.disable_trigger(trigger), "disabled")
 

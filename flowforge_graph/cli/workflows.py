@@ -27,7 +27,10 @@ def register(app: typer.Typer) -> None:
 
 
 def list_workflows(session: Session) -> None:
-    """List all workflows by id, with the next scheduled run and the number of triggers of each."""
+    """List all workflows.
+
+    By id, each with its next scheduled run and the number of its triggers.
+    """
     from flowforge_graph.wire import workflow_document
 
     with session.engine() as engine:
@@ -46,7 +49,10 @@ def list_workflows(session: Session) -> None:
 
 
 def show(session: Session, workflow: WorkflowArgument) -> None:
-    """Show one workflow: what it runs, what starts it, and what it starts."""
+    """Show one workflow.
+
+    What it runs, what starts it, and what it starts.
+    """
     from flowforge_graph.wire import workflow_document
 
     with session.engine() as engine:
@@ -61,9 +67,10 @@ def delete(
     workflow: WorkflowArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")] = False,
 ) -> None:
-    """Delete a workflow, every trigger into and out of it, and cancel its pending executions.
+    """Delete a workflow and its triggers.
 
-    On a terminal it asks first. Its history stays.
+    Every trigger into and out of it goes, and its pending executions are cancelled. On a terminal it asks first. Its
+    history stays.
     """
     from flowforge_graph.wire import deletion_document
 
@@ -111,7 +118,7 @@ def _print(workflow: Workflow, triggers: Sequence[AnyTrigger], starts: Sequence[
         ("tags", ", ".join(workflow.tags)),
         ("source", workflow.source),
         ("next run", _next_run(triggers)),
-        *(("started", f"{trigger_rule(trigger)}  [{trigger.id}]") for trigger in triggers),
+        *(("started by", f"{trigger_rule(trigger)}  [{trigger.id}]") for trigger in triggers),
         ("starts", ", ".join(dict.fromkeys(starts))),
     ]
     print_lines(f"{label:<12} {value}" for label, value in facts if value and value != "-")

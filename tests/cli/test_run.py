@@ -264,8 +264,10 @@ def test_another_process_may_run_a_part(
 
 def test_independent_workflows_run_at_the_same_time(cli: Cli, write_file: WriteFile, folder: Path) -> None:
     """Each of two waits for the other: only together can they end."""
-    meet = "import pathlib,sys,time\npathlib.Path(sys.argv[1]).touch()\nwhile not pathlib.Path(sys.argv[2]).exists(): time.sleep(0.01)"
-    (folder / "meet.py").write_text(meet)
+    (folder / "meet.py").write_text(
+        "import pathlib, sys, time\npathlib.Path(sys.argv[1]).touch()\n"
+        "while not pathlib.Path(sys.argv[2]).exists(): time.sleep(0.01)"
+    )
     runs = [json.dumps({"command": [sys.executable, "meet.py", *pair]}) for pair in (("one", "two"), ("two", "one"))]
     assert cli("run", write_file(f"a: {{run: {runs[0]}}}\nb: {{run: {runs[1]}}}")).code == 0
 
