@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
-import flowforge_graph.engine.trigger_engine  # noqa: F401 - loaded once, by the fork server
+from sqlalchemy import Pool, event
+
 from flowforge_graph import TriggerEngine
 from flowforge_graph.errors import CycleError, FlowforgeGraphError
+from flowforge_graph.executors import LocalExecutor
 from flowforge_graph.model import DependencyTrigger
 from flowforge_graph.testing import FixedClock
 from tests.processes import steps
@@ -27,6 +31,7 @@ class _This:
     pipe: Connection
     barrier: Any
     engine: TriggerEngine
+    executor: LocalExecutor
 
 
 this = _This()
@@ -162,3 +167,38 @@ def live_until(number: int, url: str, now: datetime, ledger: str, scenario: str)
     SCENARIOS[scenario](str(number)).act(this.engine, clock, tell)
     steps.live()
     return SURVIVED
+
+
+def open_dispatcher(url: str, state_folder: str, **keywords: Any) -> None:
+    """Open an engine that runs commands; another ``state_folder`` stands for another machine."""
+    this.executor = LocalExecutor(state_folder=state_folder, grace_seconds=0.3)
+    open_engine(url, executor=this.executor, **keywords)
+
+
+def dispatch_until(stop: str) -> int:
+    """Dispatch whatever is due or lost until there is a file ``stop``; answer how many were started."""
+    started = 0
+    while not os.path.exists(stop):
+        started += this.engine.dispatch_due()
+        this.engine.wait(0.05)
+    this.engine.close()
+    return started
+
+
+def dispatch_and_freeze(freeze: str) -> int:
+    """Dispatch once; SIGSTOP this process between two transactions once there is a file ``freeze``.
+
+    After SIGCONT it goes on as before. Answers how many were started, once none of them runs here any more.
+    """
+
+    @event.listens_for(Pool, "checkin")
+    def stop_between_transactions(*_: object) -> None:
+        if os.path.exists(freeze):
+            os.unlink(freeze)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    started = this.engine.dispatch_due()
+    # The renewals alone use the database now.
+    while this.executor.running():
+        time.sleep(0.02)
+    return started
