@@ -15,7 +15,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from flowforge_graph.model import MAX_DELAY_MINUTES, Execution, ReasonCode, ScheduleDrop, ScheduledTrigger, Verdict
-from flowforge_graph.model.executions import TRIGGER_DELETED, TRIGGER_DISABLED, TRIGGER_MOVED, WORKFLOW_DELETED
+from flowforge_graph.model.executions import (
+    CANCEL_REQUESTED,
+    TRIGGER_DELETED,
+    TRIGGER_DISABLED,
+    TRIGGER_MOVED,
+    WORKFLOW_DELETED,
+)
 from flowforge_graph.schedules import CronExpression, FirePlan, plan_fires, zone
 
 logger = logging.getLogger("flowforge_graph.evaluation")
@@ -203,8 +209,11 @@ class TriggerFacts(Protocol):
 def reason_to_cancel(execution: Execution, *, trigger: TriggerFacts | None, workflow_exists: bool) -> str | None:
     """The second look (rule 14): why an execution about to be claimed must not start after all, else None.
 
-    A manual start is always possible (rule 18). A changed delay or condition is not read again.
+    A manual start is always possible (rule 18). A changed delay or condition is not read again. Whoever asked for a
+    cancel while it ran is answered here if its holder handed it back or was lost.
     """
+    if execution.cancel_requested_at is not None:
+        return CANCEL_REQUESTED
     if not workflow_exists:
         return WORKFLOW_DELETED
     if execution.trigger_type == "manual":

@@ -52,7 +52,7 @@ class Claims:
             work = partial(self._claim, limit=wanted, now=now, roots=roots, ignore_delays=ignore_delays)
             claimed, refused = self._context.store.database.run(work)
             claims += claimed
-            self._settle(refused)
+            self._settle(refused, [Guard(only_pending=True, only_unclaimed=True)] * len(refused))
             if len(claimed) + len(refused) < wanted:
                 break
         return claims
@@ -118,9 +118,10 @@ class Claims:
         """
         with self._context.store.database.read() as connection:
             live = self._context.store.executions.live_claims(connection)
-        self._sightings = {c.execution_id: self._sighting(c) for c in live}
+        # A name of its own, because other threads look as well and each replaces what was seen.
+        self._sightings = sightings = {c.execution_id: self._sighting(c) for c in live}
         limit = self._context.clock.monotonic() - self._context.settings.lease_seconds
-        lost = [c for c in live if c.execution_id not in held and self._sightings[c.execution_id].since <= limit]
+        lost = [c for c in live if c.execution_id not in held and sightings[c.execution_id].since <= limit]
         return sum(self._take_over(claim) for claim in lost)
 
     # Claiming
