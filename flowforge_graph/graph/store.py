@@ -82,22 +82,24 @@ class TriggerStore:
 
         The hot path, so in one piece for workflows that are known and an edge that agrees with the order.
         """
-        downstream, upstream = edge[1], edge[2]
+        trigger_id, downstream, upstream = edge[0], edge[1], edge[2]
         labels = self.order.labels
+        tail, head = labels.get(upstream), labels.get(downstream)
         known = None
-        if upstream in labels and downstream in labels:
-            known = self.successors[upstream].get(downstream)
-            if known is None:
-                if labels[upstream] >= labels[downstream]:
-                    self._admit(upstream=upstream, downstream=downstream)
-            elif refuse_equal:
-                refuse_equal_edge(edge, among=known.triggers)
-        else:
+        if tail is None or head is None:
             self._add_nodes(upstream=upstream, downstream=downstream)
-        attributes = attributes_of_one(edge) if known is None else EdgeAttributes(with_edge(known.triggers, edge))
-        self.successors[upstream][downstream] = attributes
-        self.predecessors[downstream][upstream] = attributes
-        self.entries[edge[0]] = edge
+        elif tail >= head:
+            self._admit(upstream=upstream, downstream=downstream)
+        else:
+            known = self.successors[upstream].get(downstream)
+        if known is None:
+            attributes = attributes_of_one(edge)
+        else:
+            if refuse_equal:
+                refuse_equal_edge(edge, among=known.triggers)
+            attributes = EdgeAttributes(with_edge(known.triggers, edge))
+        self.successors[upstream][downstream] = self.predecessors[downstream][upstream] = attributes
+        self.entries[trigger_id] = edge
 
     def _admit(self, *, upstream: str, downstream: str) -> None:
         path = self.order.admit(tail=upstream, head=downstream)
@@ -128,12 +130,15 @@ class TriggerStore:
 
     def add_standalone(self, trigger: StandaloneTrigger) -> None:
         """Add a trigger that joins no two workflows; raises DuplicateTrigger, InvalidTrigger for anything else."""
+        self._add_standalone(trigger, seq=self.last_seq + 1)
+
+    def _add_standalone(self, trigger: StandaloneTrigger, *, seq: int) -> None:
         if not isinstance(trigger, ManualTrigger | ScheduledTrigger | EventTrigger):
             raise InvalidTrigger(f"a trigger value is wanted, not {shown(trigger)}")
         if trigger.id in self.entries:
             raise refuse_used_id(trigger.id)
         refuse_equal_standalone(trigger, among=self.nodes.get(trigger.workflow_id, UNNAMED).triggers)
-        self._attach_standalone(StandaloneEntry(trigger, self.last_seq + 1))
+        self._attach_standalone(StandaloneEntry(trigger, seq))
 
     def _attach_standalone(self, entry: StandaloneEntry) -> None:
         workflow_id = entry.value.workflow_id
@@ -200,24 +205,27 @@ class TriggerStore:
 
     def add_unordered(self, triggers: Iterable[AnyTrigger]) -> bool:
         """Link all, then order the whole graph in one pass. False, with some of them linked, if one cannot stay."""
-        edges, kept = [], []
+        edges: list[DependencyEdge] = []
+        kept: list[DependencyTrigger] = []
         for seq, trigger in enumerate(triggers, start=self.last_seq + 1):
+            self.last_seq = seq
             if isinstance(trigger, DependencyTrigger):
                 edges.append(edge_of(trigger, seq=seq))
                 if says_more_than_its_edge(trigger):
                     kept.append(trigger)
-            else:
-                self.last_seq = seq - 1
-                if not self._standalone_fits(trigger):
-                    return False
+                continue
+            # What was named before comes first among the nodes too.
+            if self.link(edges, refuse_equal=True) is not None or not self._standalone_fits(trigger, seq=seq):
+                return False
+            edges.clear()
         if self.link(edges, refuse_equal=True) is not None or not self.order_anew():
             return False
         self.kept.update((trigger.id, trigger) for trigger in kept)
         return True
 
-    def _standalone_fits(self, trigger: StandaloneTrigger) -> bool:
+    def _standalone_fits(self, trigger: StandaloneTrigger, *, seq: int) -> bool:
         try:
-            self.add_standalone(trigger)
+            self._add_standalone(trigger, seq=seq)
         except (DuplicateTrigger, InvalidTrigger):
             return False
         return True
@@ -227,7 +235,7 @@ class TriggerStore:
 
         Answers the id of the first that cannot be linked, or None.
         """
-        refused = link_all(
+        return link_all(
             edges,
             successors=self.successors,
             predecessors=self.predecessors,
@@ -235,8 +243,6 @@ class TriggerStore:
             entries=self.entries,
             refuse_equal=refuse_equal,
         )
-        self.last_seq = max(self.last_seq, max((entry.seq for entry in self.entries.values()), default=0))
-        return refused
 
     def order_anew(self) -> bool:
         """Order the whole graph; False, with the old labels in place, if it holds a cycle."""

@@ -73,6 +73,7 @@ class TriggerGraph:
             raise refuse_used_id(duplicate)
         if not store.order_anew():
             _raise_first_cycle(store)
+        store.last_seq = max((entry.seq for entry in store.entries.values()), default=0)
         return cls._over(store)
 
     # Triggers.
