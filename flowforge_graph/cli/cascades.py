@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from flowforge_graph.engine import TriggerEngine
     from flowforge_graph.model import Execution
 
-_PAGE: Final = 100
+_PAGE: Final = 500
+# Sequence numbers may become visible out of order, by as many places as there are writers at once.
+_NEW_PAGE: Final = 32
 # Up to so many unfinished executions, all of them are looked at each time; beyond it, mostly those that run here.
 _FEW: Final = 200
 
@@ -48,9 +50,10 @@ class Cascades:
         thorough = idle or len(self._unfinished) <= _FEW
         # What has ended is read before what is new, so that nobody's downstream executions are overlooked.
         known = self._changed_anywhere() if thorough else self._changed_among(running_here)
-        changes = [change for execution in (*known, *self._new()) if (change := self._noted(execution))]
-        self.have_ended = not self._unfinished and not self._page(status="running") and not self._page(status="pending")
-        return sorted(changes, key=lambda change: change.now.seq)
+        found = sorted((*known, *self._new()), key=lambda execution: execution.seq)
+        changes = [change for execution in found if (change := self._noted(execution))]
+        self.have_ended = not self._unfinished and not self._any("running") and not self._any("pending")
+        return changes
 
     def read_all(self) -> list[Execution]:
         """Every execution of the cascades, in the order of creation."""
@@ -76,14 +79,14 @@ class Cascades:
         return [self._engine.get_execution(each) for each in seen_running.union(running_here) & self.executions.keys()]
 
     def _new(self) -> list[Execution]:
-        """Newest first, until a page brings nothing unknown: sequence numbers may become visible out of order."""
+        """Newest first, until a page brings nothing unknown."""
         new: list[Execution] = []
         before_seq: int | None = None
-        while page := self._page(before_seq=before_seq):
+        while page := self._page(before_seq=before_seq, limit=_NEW_PAGE):
             unknown = [execution for execution in page if execution.id not in self.executions]
             new += unknown
             before_seq = page[-1].seq
-            if not unknown or len(page) < _PAGE:
+            if not unknown or len(page) < _NEW_PAGE:
                 break
         return new
 
@@ -95,5 +98,8 @@ class Cascades:
             if len(page) < _PAGE:
                 break
 
-    def _page(self, *, status: str | None = None, before_seq: int | None = None) -> list[Execution]:
-        return self._engine.list_executions(roots=self.root_ids, status=status, limit=_PAGE, before_seq=before_seq)
+    def _any(self, status: str) -> bool:
+        return bool(self._page(status=status, limit=1))
+
+    def _page(self, *, status: str | None = None, before_seq: int | None = None, limit: int = _PAGE) -> list[Execution]:
+        return self._engine.list_executions(roots=self.root_ids, status=status, limit=limit, before_seq=before_seq)

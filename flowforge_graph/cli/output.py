@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STATUS_STYLES = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "pending": "blue"}
 
+_LONGEST_UNFOLDED = 40
+
 Row = Sequence[str]
 
 
@@ -101,8 +103,10 @@ def _print_rich_table(columns: Row, rows: Sequence[Row]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        # What people copy stays on one line where the terminal has room for it at all.
+        longest = max(len(row[number]) for row in rows) if number == 0 else 0
+        table.add_column(column, overflow="fold", min_width=min(longest, _LONGEST_UNFOLDED))
     for row in rows:
         table.add_row(*(styled(cell) for cell in row))
     console_on(sys.stdout).print(table)

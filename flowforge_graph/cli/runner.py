@@ -15,7 +15,7 @@ from flowforge_graph.cli.definitions import plan_sentence
 from flowforge_graph.cli.exits import ExitCode, say
 from flowforge_graph.cli.interrupts import Interrupts
 from flowforge_graph.cli.logs import show_more
-from flowforge_graph.cli.output import print_lines, print_table
+from flowforge_graph.cli.output import print_styled, print_table
 from flowforge_graph.cli.progress import Progress, progress_on_stderr
 from flowforge_graph.cli.runnable import chosen_workflows, refuse_what_cannot_run, stored_after
 from flowforge_graph.cli.session import Session
@@ -122,17 +122,15 @@ class _Runner:
 
     def run_to_the_end(self) -> None:
         """Return when every execution has ended, whoever ran it. A signal turns dispatching into cancelling."""
-        started = 1
         while True:
-            self._look(idle=not started)
+            acted = self._cancel_what_is_left() if self._interrupts else self._dispatch()
+            self._look(idle=not acted)
             if self._cascades.have_ended:
                 return
-            if self._interrupts:
-                started = self._cancel_what_is_left()
-            else:
-                started = self._engine.dispatch_due(roots=self._cascades.root_ids, ignore_delays=self._ignore_delays)
-                self._look(idle=False)
             self._wait()
+
+    def _dispatch(self) -> int:
+        return self._engine.dispatch_due(roots=self._cascades.root_ids, ignore_delays=self._ignore_delays)
 
     def _look(self, *, idle: bool) -> None:
         changes = self._cascades.refresh(running_here=self._executor.running(), idle=idle)
@@ -176,4 +174,6 @@ def _conclude(session: Session, outcome: Outcome) -> int:
 
 def _print(outcome: Outcome) -> None:
     print_table(("WORKFLOW", "STATUS", "TOOK", "WHY"), summary_rows(outcome), nothing="nothing ran")
-    print_lines([*failure_lines(outcome), "", closing_sentence(outcome)])
+    failures = [(line, "" if line.startswith(" ") else "red") for line in failure_lines(outcome)]
+    style = "bold" if outcome.status == "completed" else "bold red"
+    print_styled([*failures, ("", ""), (closing_sentence(outcome), style)])

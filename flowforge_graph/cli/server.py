@@ -19,6 +19,7 @@ from flowforge_graph.engine.clock import SystemClock
 from flowforge_graph.engine.protocols import Clock, HoldingExecutor
 from flowforge_graph.errors import DatabaseError, ExecutionNotFound
 from flowforge_graph.executors.local import LocalExecutor
+from flowforge_graph.model import Execution
 
 # The longest between two looks at schedules and at what others completed; signals are noticed in half of it.
 _TICK_SECONDS: Final = 1.0
@@ -71,8 +72,9 @@ class Server:
             self.log(f"stopping: waiting for {count(len(running), 'execution')} (a second signal does not wait)")
         while self._executor.running() and self._clock.monotonic() < deadline:
             self._executor.wait(timeout=min(_STEP_SECONDS, max(0.0, deadline - self._clock.monotonic())))
+            self._log_what_changed()
         if left := self._executor.running():
-            self.log(f"stopping {count(len(left), 'execution')} that still run")
+            self.log(f"stopping what still runs: {count(len(left), 'execution')}")
 
     def _turn(self) -> None:
         self._tick()
@@ -111,14 +113,9 @@ class Server:
     def _log_each(self, execution_ids: Collection[str], happened: str) -> None:
         for execution_id in sorted(execution_ids):
             try:
-                execution = self._engine.get_execution(execution_id)
-            except ExecutionNotFound:
-                continue
-            if happened == "started":
-                self.log(f"started {execution.workflow_id} ({why_started(execution)}), execution {execution_id}")
-            else:
-                took = duration(execution.duration_ms)
-                self.log(f"{execution.status} {execution.workflow_id} after {took}, execution {execution_id}")
+                self.log(_event(self._engine.get_execution(execution_id), happened))
+            except (DatabaseError, ExecutionNotFound):
+                self.log(f"{happened}: execution {execution_id}")
 
     def _back_off(self, error: DatabaseError) -> None:
         self._faults += 1
@@ -127,3 +124,11 @@ class Server:
         deadline = self._clock.monotonic() + seconds
         while not self._interrupts and self._clock.monotonic() < deadline:
             threading.Event().wait(_STEP_SECONDS)
+
+
+def _event(execution: Execution, happened: str) -> str:
+    if happened == "started":
+        return f"started {execution.workflow_id} ({why_started(execution)}), execution {execution.id}"
+    return (
+        f"{execution.status} {execution.workflow_id} after {duration(execution.duration_ms)}, execution {execution.id}"
+    )

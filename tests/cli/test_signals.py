@@ -169,7 +169,7 @@ def test_serve_stops_what_outlives_the_grace(spawn: Spawn, folder: Path, cli: Cl
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
     assert process.returncode == 0
-    assert "stopping 1 execution that still run" in err
+    assert "stopping what still runs: 1 execution" in err
     assert not any(map(is_alive, pids))
 
 
