@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, text, update
 
-from flowforge_graph.errors import FlowforgeGraphError
+from flowforge_graph.errors import FlowforgeGraphError, InvalidTrigger
 from flowforge_graph.model import (
     DependencyTrigger,
     EventTrigger,
@@ -227,10 +227,12 @@ def trigger_of(row: AnyRow) -> AnyTrigger:
 def _schedule_of(row: AnyRow) -> ScheduledTrigger | None:
     try:
         trigger = trigger_of(row)
+        if not isinstance(trigger, ScheduledTrigger) or trigger.planned_until is None:
+            raise InvalidTrigger("planned_until is missing")
     except FlowforgeGraphError:
         logger.exception("the stored schedule %s cannot be read and is passed over", row.id)
         return None
-    return trigger if isinstance(trigger, ScheduledTrigger) else None
+    return trigger
 
 
 def _row_of(trigger: AnyTrigger) -> dict[str, object]:
