@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from flowforge_graph.engine.shared_graph import SharedGraph
 from flowforge_graph.errors import DatabaseError, FlowforgeGraphError
 from flowforge_graph.graph import DependencyEdge, TriggerGraph
 from flowforge_graph.storage import Change, Revision, Store
@@ -39,12 +40,14 @@ class LiveGraph:
         self._store = store
         self._lock = threading.RLock()
         self._graph = TriggerGraph()
+        self._shared = SharedGraph(self._lock)
+        self._shared.follow(self._graph)
         self._known: Revision | None = None
 
     @property
     def graph(self) -> TriggerGraph:
-        """The graph as last caught up; see :meth:`reading` for a look that nothing can change meanwhile."""
-        return self._graph
+        """The graph as last caught up, for other rooms and other threads: each question locks, changes are refused."""
+        return self._shared
 
     @contextmanager
     def reading(self) -> Iterator[TriggerGraph]:
@@ -118,6 +121,7 @@ class LiveGraph:
         with self._lock:
             if self._known is instead_of or self._known is None or self._known.revision < revision.revision:
                 self._graph, self._known = graph, revision
+                self._shared.follow(graph)
         logger.debug("loaded the graph at revision %s", revision.revision)
 
 

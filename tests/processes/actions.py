@@ -202,3 +202,9 @@ def dispatch_and_freeze(freeze: str) -> int:
     while this.executor.running():
         time.sleep(0.02)
     return started
+
+
+def graph_of_this_process() -> dict[str, list[str]]:
+    """The live graph: the direct downstream workflows of each, by id."""
+    digraph = this.engine.graph.digraph
+    return {node: sorted(digraph.successors(node)) for node in digraph}
