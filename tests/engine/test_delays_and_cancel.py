@@ -1,4 +1,4 @@
-"""Rules 13–15: delays are real and survive a restart, claims look twice, and a cancel is answered at once or asked for."""
+"""Rules 13–15: delays are real and survive a restart, claims look twice, a cancel is answered at once or asked for."""
 
 from __future__ import annotations
 

@@ -44,9 +44,8 @@ def test_token_and_attempt_are_committed_before_the_executor_is_called(make_engi
     seen = []
 
     def look(execution: Execution) -> str:
-        seen.append(
-            rows(other, "SELECT status, attempt, claim_token IS NOT NULL FROM executions WHERE id = :id", id=execution.id)
-        )
+        query = "SELECT status, attempt, claim_token IS NOT NULL FROM executions WHERE id = :id"
+        seen.append(rows(other, query, id=execution.id))
         return f"there-{execution.id}"
 
     engine = make_engine(executor=Looking(look))

@@ -71,9 +71,9 @@ def test_many_emitters_start_once(engine: TriggerEngine, make_engine: Callable[.
 @pytest.mark.parametrize("key", ["", " x", "a/b", "x" * 201, "\0"])
 def test_a_bad_key_is_refused(engine: TriggerEngine, key: str) -> None:
     """One sentence names the field."""
-    with pytest.raises(InvalidExecution, match="^key must"):
+    with pytest.raises(InvalidExecution, match=r"^key must"):
         engine.emit("arrived", key=key)
-    with pytest.raises(InvalidExecution, match="^event_type must"):
+    with pytest.raises(InvalidExecution, match=r"^event_type must"):
         engine.emit(key, key="x")
     assert engine.list_executions() == []
 

@@ -246,7 +246,7 @@ def test_a_tick_during_an_update_is_not_undone(make_engine: MakeEngine, clock: F
 
 
 def test_missed_fires_are_spread_after_downtime(make_engine: MakeEngine, clock: FixedClock) -> None:
-    """So many starts a second by available_at, while run_after stays the fire time; what is not missed starts at once."""
+    """So many starts a second by available_at; run_after stays the fire time; what is not missed starts at once."""
     engine = make_engine(catch_up_starts_per_second=2)
     make_workflows(engine, "A")
     scheduled(engine, "* * * * *", misfire_policy="all")
@@ -300,6 +300,7 @@ def test_a_tick_may_be_given_its_instant(engine: TriggerEngine) -> None:
 def test_a_preview_begins_now_unless_told(engine: TriggerEngine, clock: FixedClock) -> None:
     """By the engine's clock."""
     clock.advance(minutes=3)
-    assert engine.preview_schedule("*/10 * * * *", count=2).next_runs == engine.preview_schedule(
-        "*/10 * * * *", count=2, start=at(3)
-    ).next_runs
+    assert (
+        engine.preview_schedule("*/10 * * * *", count=2).next_runs
+        == engine.preview_schedule("*/10 * * * *", count=2, start=at(3)).next_runs
+    )
