@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from enum import IntEnum
-from typing import Final
+from typing import Final, TextIO
 
 import typer
 
@@ -93,5 +94,15 @@ def without_password(text: str) -> str:
 
 
 def say(message: str) -> None:
-    """Tell the person at the keyboard one line, on stderr."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is where the command line prints
+    """Tell the person at the keyboard one line, on stderr. Where nobody listens any more, the work goes on."""
+    try:
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is where the command line prints
+    except BrokenPipeError:
+        discard(sys.stderr)
+
+
+def discard(stream: TextIO) -> None:
+    """Send whatever is still to be written to ``stream`` nowhere, the interpreter's last flush included."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

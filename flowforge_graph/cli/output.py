@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from flowforge_graph.cli.exits import discard, say
 from flowforge_graph.cli.text import shown
 
 if TYPE_CHECKING:
@@ -41,12 +42,18 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document. What UTF-8 cannot hold is escaped."""
-    text = json.dumps(document, ensure_ascii=False, indent=2)
-    print_text(text if _fits(text) else json.dumps(document, indent=2))
+    """Print one JSON document. What does not print, or what the encoding of stdout lacks, is escaped."""
+    lines = json.dumps(document, ensure_ascii=False, indent=2).split("\n")
+    text = "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
+    print_text(text if _fits_stdout(text) else json.dumps(document, indent=2))
 
 
-def _fits(text: str) -> bool:
+def _escaped(line: str) -> str:
+    """JSON leaves what terminals may obey: C1 controls, overrides of direction."""
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in line)
+
+
+def _fits_stdout(text: str) -> bool:
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
@@ -64,14 +71,7 @@ def print_text(text: str) -> None:
     try:
         print(text, flush=True)  # noqa: T201 - this is where the command line prints
     except BrokenPipeError:
-        discard_stdout()
-
-
-def discard_stdout() -> None:
-    """Send whatever is still to be written to stdout nowhere, the interpreter's last flush included."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+        discard(sys.stdout)
 
 
 def print_table(columns: Row, rows: Sequence[Row], *, nothing: str) -> None:
@@ -80,7 +80,7 @@ def print_table(columns: Row, rows: Sequence[Row], *, nothing: str) -> None:
     On a terminal cells wrap, elsewhere every cell is whole and columns are aligned with spaces.
     """
     if not rows:
-        print(nothing, file=sys.stderr)  # noqa: T201
+        say(nothing)
     elif is_terminal(sys.stdout):
         _print_rich_table(columns, rows)
     else:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import TextIO
 
 import typer
 
-from flowforge_graph.cli.exits import ExitCode, exit_code_of, say, sentence_of
+from flowforge_graph.cli.exits import ExitCode, discard, exit_code_of, say, sentence_of
 from flowforge_graph.cli.logs import log_lines_on_stderr
-from flowforge_graph.cli.output import discard_stdout, print_json
+from flowforge_graph.cli.output import print_json
 
 PROGRAM = "flowforge-graph"
 
@@ -85,8 +84,7 @@ def _show_what_an_encoding_lacks_as_escapes() -> None:
 
 
 def _flush_stdout() -> None:
-    stream: TextIO = sys.stdout
     try:
-        stream.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
-        discard_stdout()
+        discard(sys.stdout)

@@ -300,14 +300,20 @@ def test_postgresql_runs_the_same(cli: Cli, write_file: WriteFile, postgres_url:
         assert len(engine.list_executions()) == 4
 
 
-def test_it_is_plain_where_stdout_is_closed_early(write_file: WriteFile, folder: Path) -> None:
-    """``| head`` ends quietly: no traceback, and the exit code is the run's."""
-    file = write_file(f"a: {{run: {OK}}}\n")
+@pytest.mark.parametrize("both", [False, True], ids=["| head", "2>&1 | head"])
+def test_a_reader_that_goes_away_does_not_stop_the_run(
+    cli: Cli, write_file: WriteFile, folder: Path, both: bool
+) -> None:
+    """No traceback, everything runs to its end, and the exit code is the run's."""
+    file = write_file(f"a: {{run: {OK}}}\nb: {{run: {OK}, triggers: [{{type: dependency, depends_on: a}}]}}")
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "flowforge_graph", "run", file]
-    ran = subprocess.run(command, cwd=folder, env=environment(), stdout=writer, stderr=subprocess.PIPE, text=True)
+    stderr = writer if both else subprocess.PIPE
+    ran = subprocess.run(command, cwd=folder, env=environment(), stdout=writer, stderr=stderr, text=True)
     os.close(writer)
     assert ran.returncode == 0
-    assert "Traceback" not in ran.stderr
-    assert "Exception ignored" not in ran.stderr
+    assert "Traceback" not in (ran.stderr or "")
+    assert "Exception ignored" not in (ran.stderr or "")
+    executions = cli("executions", "list", "--json").document["executions"]
+    assert [execution["status"] for execution in executions] == ["completed", "completed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flowforge_graph.cli.output import aligned
+from flowforge_graph.cli.output import aligned, print_json
 from flowforge_graph.cli.text import count, countdown, duration, instant, last_lines, shown
 from tests.cli.conftest import Answer, environment, python_run
 
@@ -145,6 +146,17 @@ def test_importing_is_late(folder: Path) -> None:
 def test_what_does_not_print_is_escaped(text: str, seen: str) -> None:
     """Controls, escape sequences, direction overrides and lone surrogates cannot reach a terminal."""
     assert shown(text) == seen
+
+
+def test_json_escapes_what_terminals_obey(capsys: pytest.CaptureFixture[str]) -> None:
+    """C1 controls, overrides and lone surrogates are escapes in the document, which is equal when it is read."""
+    document = {"a": "é → \x9b2J \u202e \udc80 \x7f", "b": ["😀", "\U000e0001"]}
+    print_json(document)
+    text = capsys.readouterr().out
+    assert json.loads(text) == document
+    assert "é →" in text
+    assert "😀" in text
+    assert all(line.isprintable() for line in text.splitlines())
 
 
 @pytest.mark.parametrize(
