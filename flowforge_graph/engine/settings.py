@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from flowforge_graph.errors import InvalidExecution
 
@@ -28,6 +30,14 @@ class Settings:
     max_cascade_executions: int = 100_000
     missed_after_seconds: int = 60
     catch_up_starts_per_second: float = 20.0
+
+    @classmethod
+    def of(cls, keywords: Mapping[str, Any]) -> Self:
+        """The settings that a host names, the others by their defaults. Raises InvalidExecution."""
+        for name in keywords:
+            if name not in cls.__dataclass_fields__:
+                raise InvalidExecution(f"there is no setting '{name}'")
+        return cls(**keywords)
 
     def __post_init__(self) -> None:
         for field in fields(self):

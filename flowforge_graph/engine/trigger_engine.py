@@ -75,10 +75,9 @@ class TriggerEngine:
         **settings: Any,
     ) -> None:
         self._clock = clock or SystemClock()
+        numbers = Settings.of(settings)
         store = Store(database, schema=schema, table_prefix=table_prefix, monotonic=self._clock.monotonic)
-        self._context = context = Context(
-            store=store, live=LiveGraph(store), clock=self._clock, settings=Settings(**settings)
-        )
+        self._context = context = Context(store=store, live=LiveGraph(store), clock=self._clock, settings=numbers)
         settlements = Settlements(context)
         self._definitions = Definitions(context, DefinitionWrites(context, settlements))
         self._questions = Questions(context)

@@ -50,7 +50,11 @@ class Database:
         self.tables: Tables = tables_for(schema, table_prefix)
         self._prefix = table_prefix
         self._writer = sqlite.Writer(host_engine, monotonic) if self.is_sqlite else None
-        self._make_schema()
+        try:
+            self._make_schema()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def name(self) -> str:
@@ -126,7 +130,7 @@ def _open(target: str | URL) -> Engine:
             return sqlite.open_engine(url)
         # A connection that the server closed while it rested in the pool is replaced before use.
         return create_engine(url, pool_pre_ping=True, pool_size=16, max_overflow=16)
-    except (ArgumentError, NoSuchModuleError) as error:
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise DatabaseError(f"the database URL cannot be used: {str(error).splitlines()[0]}") from error
     except ImportError as error:
         raise DatabaseError(

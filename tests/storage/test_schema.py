@@ -1,0 +1,165 @@
+"""The migrations make the tables that the queries expect, beside whatever else the database holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect
+
+from flowforge_graph import DatabaseError, DependencyTrigger, TriggerEngine
+from flowforge_graph.errors import DatabaseNewer, TableConflict
+from flowforge_graph.storage import migrations
+from flowforge_graph.storage.tables import tables_for
+
+MakeEngine = Callable[..., TriggerEngine]
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """A plain engine on the database."""
+    engine = sqlalchemy.create_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def table_names(url: str, schema: str | None = None) -> set[str]:
+    """The tables of the database."""
+    with opened(url) as engine:
+        return set(inspect(engine).get_table_names(schema=schema))
+
+
+def shape(engine: Engine, name: str, schema: str | None = None) -> dict[str, Any]:
+    """Columns, keys and indexes of a table, by their names."""
+    inspector = inspect(engine)
+    return {
+        "columns": {
+            column["name"]: (str(column["type"]), column["nullable"]) for column in inspector.get_columns(name, schema)
+        },
+        "primary": inspector.get_pk_constraint(name, schema)["constrained_columns"],
+        "unique": {u["name"]: u["column_names"] for u in inspector.get_unique_constraints(name, schema)},
+        "foreign": {
+            f["name"]: (f["constrained_columns"], f["referred_table"]) for f in inspector.get_foreign_keys(name, schema)
+        },
+        "indexes": {i["name"]: (i["column_names"], i["unique"]) for i in _indexes(inspector, name, schema)},
+    }
+
+
+def _indexes(inspector: Any, name: str, schema: str | None) -> list[Any]:
+    return [index for index in inspector.get_indexes(name, schema) if not index.get("duplicates_constraint")]
+
+
+def partial_conditions(engine: Engine) -> dict[str, str]:
+    """The text of each index, as the database keeps it."""
+    if engine.dialect.name == "sqlite":
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    else:
+        query = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(query).all()
+    return {name: " ".join(text.replace('"', "").split()) for name, text in found if "graph_version" not in name}
+
+
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection", "ignore:autogenerate skipping")
+def test_migrations_make_what_the_tables_say(
+    database_url: str, make_engine: MakeEngine, request: pytest.FixtureRequest
+) -> None:
+    """Column by column, key by key, index by index: the head of the migrations equals the tables."""
+    make_engine()
+    is_sqlite = database_url.startswith("sqlite")
+    other_url = "sqlite://" if is_sqlite else None
+    with opened(database_url) as migrated:
+        with migrated.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": "flowforge_graph_version"})
+            assert compare_metadata(context, tables_for().metadata) == []
+        tables = [table.name for table in tables_for().metadata.sorted_tables]
+        by_scripts = {name: shape(migrated, name) for name in tables}, partial_conditions(migrated)
+        if other_url is None:
+            with migrated.begin() as connection:
+                connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+                connection.exec_driver_sql("CREATE SCHEMA public")
+        with opened(other_url or database_url) as bare:
+            tables_for().metadata.create_all(bare)
+            by_tables = {name: shape(bare, name) for name in tables}, partial_conditions(bare)
+    assert by_scripts == by_tables
+
+
+def test_the_head_is_the_newest_script() -> None:
+    """The constant that spares opening Alembic each time tells the truth."""
+    scripts = sorted(path.name.split("_", 1)[0] for path in migrations.VERSIONS.glob("[0-9]*.py"))
+    assert scripts[-1] == migrations.HEAD
+
+
+def test_opening_again_changes_nothing(database_url: str, make_engine: MakeEngine) -> None:
+    """The schema is made once; what is stored stays."""
+    make_engine().create_workflow("A")
+    before = table_names(database_url)
+    assert [workflow.id for workflow in make_engine().list_workflows()] == ["A"]
+    assert table_names(database_url) == before
+
+
+def test_prefixes_keep_installations_apart(database_url: str, make_engine: MakeEngine) -> None:
+    """Two in one database, each with its own rows, versions and UNIQUE keys."""
+    one, two = make_engine(table_prefix="one_"), make_engine(table_prefix="two_")
+    for engine in (one, two):
+        engine.create_workflow("A")
+        engine.create_workflow("B")
+        engine.create_trigger(DependencyTrigger(workflow_id="B", depends_on_workflow_id="A", id="t"))
+    one.delete_workflow("B")
+    assert [workflow.id for workflow in two.list_workflows()] == ["A", "B"]
+    assert len(two.complete("up", "completed", workflow_id="A").triggered) == 1
+    assert one.list_executions() == []
+    names = table_names(database_url)
+    assert len({name for name in names if name.startswith("one_")}) == len(names) / 2
+    assert all(name.startswith(("one_", "two_")) for name in names)
+
+
+def test_a_schema_keeps_installations_apart(postgres_url: str, make_engine: MakeEngine) -> None:
+    """PostgreSQL: a schema that exists; the host's own tables of the same names stay untouched."""
+    with opened(postgres_url) as host, host.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE workflows (mine text)")
+        connection.exec_driver_sql("CREATE SCHEMA ours")
+    engine = make_engine(postgres_url, schema="ours")
+    engine.create_workflow("A")
+    engine.create_workflow("B")
+    engine.create_trigger(DependencyTrigger(workflow_id="B", depends_on_workflow_id="A"))
+    assert len(engine.complete("up", "completed", workflow_id="A").triggered) == 1
+    assert table_names(postgres_url) == {"workflows"}
+    assert "flowforge_graph_version" in table_names(postgres_url, "ours")
+    again = make_engine(postgres_url, schema="ours")
+    assert again.graph.downstream("A") == ["B"]
+
+
+def test_sqlite_has_no_schemas(sqlite_url: str) -> None:
+    """It says what to use instead."""
+    with pytest.raises(DatabaseError, match="use table_prefix instead of schema"):
+        TriggerEngine(sqlite_url, schema="ours")
+
+
+@pytest.mark.parametrize("table", ["executions", "tombstones"])
+def test_a_foreign_table_is_refused_before_anything_is_made(database_url: str, table: str) -> None:
+    """Its name is said, and nothing was created beside it."""
+    with opened(database_url) as host, host.begin() as connection:
+        connection.exec_driver_sql(f"CREATE TABLE {table} (mine text)")
+    with pytest.raises(TableConflict, match=f"a table '{table}' that is not flowforge-graph's"):
+        TriggerEngine(database_url)
+    assert table_names(database_url) == {table}
+    TriggerEngine(database_url, table_prefix="ff_").close()
+
+
+def test_a_newer_database_is_refused(database_url: str, make_engine: MakeEngine) -> None:
+    """And left alone."""
+    make_engine().close()
+    with opened(database_url) as engine, engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE flowforge_graph_version SET version_num = '9999'")
+    with pytest.raises(DatabaseNewer, match="the database is at version 9999, newer than this flowforge-graph"):
+        TriggerEngine(database_url)
+    with opened(database_url) as engine, engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM flowforge_graph_version").scalar() == "9999"
