@@ -10,6 +10,20 @@ from collections.abc import Sequence
 
 ARROW = " → "
 
+_SHOWN_LENGTH = 80
+
+
+def shown(value: object) -> str:
+    """``repr(value)``, shortened so that a hostile value cannot flood a message."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= _SHOWN_LENGTH else f"{value[:_SHOWN_LENGTH]!r}… ({len(value):,} characters)"
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a caller's broken repr must not hide the error that is being worded
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+
+
 __all__ = [
     "CompletionConflict",
     "CycleError",
@@ -33,6 +47,7 @@ __all__ = [
     "TriggerNotFound",
     "WorkflowConflict",
     "WorkflowNotFound",
+    "shown",
 ]
 
 
@@ -131,7 +146,7 @@ class _NotFound(FlowforgeGraphError, LookupError):
         self.identifier = identifier
 
     def __str__(self) -> str:
-        return f"there is no {self.kind} '{self.identifier}'"
+        return f"there is no {self.kind} {shown(self.identifier)}"
 
 
 class WorkflowNotFound(_NotFound):

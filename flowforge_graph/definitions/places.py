@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from flowforge_graph.errors import InvalidDefinition
-from flowforge_graph.model.ids import shown
+from flowforge_graph.errors import InvalidDefinition, shown
 
 _PLAIN_KEY: Final = re.compile(r"[\w-]{1,80}")
 

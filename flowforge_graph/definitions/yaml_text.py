@@ -16,8 +16,7 @@ from typing import Any, Final
 import yaml
 
 from flowforge_graph.definitions.places import Place
-from flowforge_graph.errors import InvalidDefinition
-from flowforge_graph.model.ids import shown
+from flowforge_graph.errors import InvalidDefinition, shown
 
 MAX_FILE_BYTES: Final = 32 * 1024 * 1024
 MAX_DEPTH: Final = 64

@@ -10,10 +10,9 @@ from sqlalchemy import Connection
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.group_commit import GroupCommit
 from flowforge_graph.engine.settlements import Answer, Settlements
-from flowforge_graph.errors import ExecutionConflict, ExecutionNotFound, FlowforgeGraphError, InvalidExecution
+from flowforge_graph.errors import ExecutionConflict, ExecutionNotFound, FlowforgeGraphError, InvalidExecution, shown
 from flowforge_graph.model import Completion, CompletionResult, Execution, Verdict
 from flowforge_graph.model.executions import CANCEL_REQUESTED
-from flowforge_graph.model.ids import shown
 from flowforge_graph.storage import to_seconds
 
 

@@ -10,7 +10,14 @@ from sqlalchemy import Connection
 from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.definition_writes import DefinitionWrites
-from flowforge_graph.errors import InvalidTrigger, InvalidWorkflow, TriggerNotFound, WorkflowConflict, WorkflowNotFound
+from flowforge_graph.errors import (
+    InvalidTrigger,
+    InvalidWorkflow,
+    TriggerNotFound,
+    WorkflowConflict,
+    WorkflowNotFound,
+    shown,
+)
 from flowforge_graph.model import (
     TRIGGER_CLASSES,
     DependencyTrigger,
@@ -20,7 +27,6 @@ from flowforge_graph.model import (
     Workflow,
     WorkflowDeletion,
 )
-from flowforge_graph.model.ids import shown
 from flowforge_graph.storage import Change
 
 _TRIGGER_KINDS = (ManualTrigger, ScheduledTrigger, DependencyTrigger, EventTrigger)

@@ -15,6 +15,7 @@ from flowforge_graph.errors import (
     InvalidExecution,
     TriggerNotFound,
     WorkflowNotFound,
+    shown,
 )
 from flowforge_graph.graph import DependencyEdge, TriggerGraph
 from flowforge_graph.model import (
@@ -27,7 +28,6 @@ from flowforge_graph.model import (
     ScheduleDrop,
     Workflow,
 )
-from flowforge_graph.model.ids import shown
 from flowforge_graph.storage import to_instant
 
 

@@ -40,7 +40,7 @@ class SharedGraph(TriggerGraph):
     """A :class:`TriggerGraph` that follows another one, which the holder of ``lock`` changes.
 
     Each question is answered from one state of the graph. ``digraph`` is live and not locked: where other threads
-    change triggers meanwhile, look at ``snapshot().digraph``. Changes raise GraphIsReadOnly: they go through the engine.
+    change triggers meanwhile, look at ``snapshot().digraph``. Changes raise GraphIsReadOnly: the engine makes them.
     """
 
     def __init__(self, lock: AbstractContextManager[Any]) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flowforge_graph.errors import DuplicateTrigger
+from flowforge_graph.errors import DuplicateTrigger, shown
 from flowforge_graph.graph.edges import AnyTrigger, DependencyEdge, StandaloneTrigger
 from flowforge_graph.model import DependencyTrigger, ScheduledTrigger
-from flowforge_graph.model.ids import shown
 
 
 def says_the_same(one: AnyTrigger, other: AnyTrigger) -> bool:

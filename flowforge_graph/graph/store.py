@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flowforge_graph.errors import CycleError, DuplicateTrigger, InvalidTrigger, TriggerNotFound
+from flowforge_graph.errors import CycleError, DuplicateTrigger, InvalidTrigger, TriggerNotFound, shown
 from flowforge_graph.graph.bulk import link_all, with_edge, without_edge
 from flowforge_graph.graph.duplicates import refuse_equal_edge, refuse_equal_standalone, refuse_used_id
 from flowforge_graph.graph.edges import (
@@ -19,7 +19,6 @@ from flowforge_graph.graph.edges import (
 from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes, attributes_of_one
 from flowforge_graph.graph.topological_order import TopologicalOrder, whole_order
 from flowforge_graph.model import DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger
-from flowforge_graph.model.ids import shown
 
 
 class TriggerStore:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from flowforge_graph.errors import InvalidTrigger, InvalidWorkflow, WorkflowNotFound
+from flowforge_graph.errors import InvalidTrigger, InvalidWorkflow, WorkflowNotFound, shown
 from flowforge_graph.graph.changes import ProposedChanges
 from flowforge_graph.graph.duplicates import refuse_used_id
 from flowforge_graph.graph.edges import (
@@ -21,7 +21,7 @@ from flowforge_graph.graph.read_only import Adjacency, NodeAttributes, ReadOnlyD
 from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.walks import levels, reachable
 from flowforge_graph.model import DependencyTrigger
-from flowforge_graph.model.ids import RESERVED_WORKFLOW_IDS, checked_id, checked_name, shown
+from flowforge_graph.model.ids import RESERVED_WORKFLOW_IDS, checked_id, checked_name
 
 # From this share of the graph on, one pass over everything is cheaper than one search for each new trigger.
 _BULK_SHARE: Final = 1 / 8

@@ -5,19 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Final
 
+from flowforge_graph.errors import shown
+
 MAX_ID_LENGTH: Final = 200
 RESERVED_WORKFLOW_IDS: Final = frozenset({"available-upstream"})
 RESERVED_TRIGGER_IDS: Final = frozenset({"dependencies", "schedule", "validate-dependency"})
-
-_SHOWN_LENGTH: Final = 80
-
-
-def shown(value: object) -> str:
-    """``repr(value)``, shortened so that a hostile value cannot flood a message."""
-    if isinstance(value, str) and len(value) > _SHOWN_LENGTH:
-        return f"{value[:_SHOWN_LENGTH]!r}… ({len(value):,} characters)"
-    text = repr(value)
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
 
 
 def checked_id(value: object, *, field: str, reserved: frozenset[str] = frozenset()) -> str:

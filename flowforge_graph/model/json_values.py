@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flowforge_graph.model.ids import is_storable_text, shown
+from flowforge_graph.errors import shown
+from flowforge_graph.model.ids import is_storable_text
 
 MAX_JSON_DEPTH: Final = 64
 MAX_JSON_CHARACTERS: Final = 1_048_576

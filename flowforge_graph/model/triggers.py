@@ -7,14 +7,13 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from flowforge_graph.errors import InvalidTrigger
+from flowforge_graph.errors import InvalidTrigger, shown
 from flowforge_graph.model.ids import (
     RESERVED_TRIGGER_IDS,
     RESERVED_WORKFLOW_IDS,
     checked_id,
     checked_name,
     new_id,
-    shown,
 )
 from flowforge_graph.model.json_values import JsonObject, checked_json_object
 from flowforge_graph.model.values import Instant, Value, checked, within

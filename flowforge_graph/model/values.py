@@ -10,8 +10,14 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from flowforge_graph.errors import FlowforgeGraphError, InvalidExecution, InvalidTime, InvalidTrigger, InvalidWorkflow
-from flowforge_graph.model.ids import shown
+from flowforge_graph.errors import (
+    FlowforgeGraphError,
+    InvalidExecution,
+    InvalidTime,
+    InvalidTrigger,
+    InvalidWorkflow,
+    shown,
+)
 
 
 class Value(BaseModel):
@@ -43,7 +49,7 @@ def _sentence_of(error: ValidationError, kind: type[Value], fields: Mapping[str,
 
 def _where(kind: type[Value], fields: Mapping[str, Any]) -> str:
     owner = fields.get("workflow_id")
-    return f"trigger of '{owner}': " if isinstance(owner, str) and kind.__name__.endswith("Trigger") else ""
+    return f"trigger of {shown(owner)}: " if isinstance(owner, str) and kind.__name__.endswith("Trigger") else ""
 
 
 def _complaint(detail: ErrorDetails, kind: type[Value]) -> str:

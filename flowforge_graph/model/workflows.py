@@ -8,14 +8,13 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator
 
-from flowforge_graph.errors import InvalidWorkflow
+from flowforge_graph.errors import InvalidWorkflow, shown
 from flowforge_graph.model.ids import (
     RESERVED_WORKFLOW_IDS,
     checked_id,
     checked_name,
     checked_text,
     is_storable_text,
-    shown,
 )
 from flowforge_graph.model.values import Instant, Value, checked
 

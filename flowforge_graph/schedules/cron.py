@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NoReturn
 
-from flowforge_graph.errors import InvalidSchedule
-from flowforge_graph.schedules.wording import shown
+from flowforge_graph.errors import InvalidSchedule, shown
 
 MAXIMUM_LENGTH = 256
 

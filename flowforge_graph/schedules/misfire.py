@@ -9,10 +9,9 @@ from itertools import islice
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-from flowforge_graph.errors import InvalidSchedule
+from flowforge_graph.errors import InvalidSchedule, shown
 from flowforge_graph.schedules.cron import CronExpression
 from flowforge_graph.schedules.occurrences import aware, fire_instants, first_fire_time_after
-from flowforge_graph.schedules.wording import shown
 from flowforge_graph.schedules.zones import instant_at, unix_seconds, unix_seconds_rounded_up
 
 MisfirePolicy = Literal["latest", "all", "skip"]

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from flowforge_graph.errors import InvalidTime
+from flowforge_graph.errors import InvalidTime, shown
 from flowforge_graph.schedules.cron import CronExpression
-from flowforge_graph.schedules.wording import shown
 from flowforge_graph.schedules.zones import (
     FIRST_INSTANT,
     LAST_INSTANT,

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from flowforge_graph.errors import InvalidSchedule
+from flowforge_graph.errors import InvalidSchedule, shown
 from flowforge_graph.schedules.cron import CronExpression
 from flowforge_graph.schedules.descriptions import describe
 from flowforge_graph.schedules.occurrences import fire_times
-from flowforge_graph.schedules.wording import shown
 from flowforge_graph.schedules.zones import zone
 
 MOST_NEXT_RUNS = 1000

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flowforge_graph.errors import InvalidSchedule
+from flowforge_graph.errors import InvalidSchedule, shown
 from flowforge_graph.schedules.cron import CronExpression
 from flowforge_graph.schedules.descriptions import describe
 from flowforge_graph.schedules.preview import preview_schedule
-from flowforge_graph.schedules.wording import shown
 
 
 def validate_cron_expression(expr: object) -> tuple[bool, str | None]:

@@ -16,8 +16,7 @@ from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from flowforge_graph.errors import InvalidSchedule
-from flowforge_graph.schedules.wording import shown
+from flowforge_graph.errors import InvalidSchedule, shown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_SECOND = timedelta(seconds=1)

@@ -68,12 +68,7 @@ class ExecutionRows:
         # A union and not an OR: PostgreSQL would answer an OR with a subquery by reading the whole index.
         ids = select(asked.c.id).where(asked.c.id.in_(wanted))
         roots = select(asked.c.root_execution_id).where(asked.c.id.in_(wanted))
-        self._lock = (
-            select(self._table)
-            .where(columns.id.in_(ids.union(roots)))
-            .order_by(columns.id)
-            .with_for_update()
-        )
+        self._lock = select(self._table).where(columns.id.in_(ids.union(roots))).order_by(columns.id).with_for_update()
         self._grow = (
             update(self._table)
             .where(columns.id == bindparam("grown_id"))

@@ -99,7 +99,9 @@ class TriggerRows:
         columns, found = self._columns, dict[int, str]()
         for batch in in_batches(sorted(workflow_ids)):
             touches = or_(columns.workflow_id.in_(batch), columns.depends_on_workflow_id.in_(batch))
-            found.update((row.seq, row.id) for row in connection.execute(select(columns.seq, columns.id).where(touches)))
+            found.update(
+                (row.seq, row.id) for row in connection.execute(select(columns.seq, columns.id).where(touches))
+            )
         return [found[seq] for seq in sorted(found)]
 
     def edges(self, connection: Connection) -> Sequence[AnyRow]:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from flowforge_graph.engine.protocols import ExecutionEnd
+from flowforge_graph.errors import shown
 from flowforge_graph.executors.local.environment import environment_of, with_our_python
 from flowforge_graph.executors.local.held import Held, stopped_end
 from flowforge_graph.executors.local.locks import ExecutionLock
 from flowforge_graph.executors.local.output import KeptOutput
 from flowforge_graph.executors.local.supervised import SupervisedCommand
 from flowforge_graph.model import CommandRun
-from flowforge_graph.model.ids import shown
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from flowforge_graph.model.ids import shown
+from flowforge_graph.errors import shown
 
 
 class NotCallable(Exception):
