@@ -13,7 +13,14 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from flowforge_graph.errors import DatabaseError
 from flowforge_graph.storage import migrations, sqlite
@@ -77,7 +84,8 @@ class Database:
         """Run ``work`` in a write transaction, again from its start where a concurrent one made it impossible.
 
         ``work`` must decide everything from what it reads. ``repeatable`` says that a keyed row tells whether an
-        earlier try was committed, so that a connection lost during the commit is no reason to give up.
+        earlier try was committed, so that a connection lost during the commit is no reason to give up; then a server
+        that starts again is waited for, some six seconds.
         """
         for tries in range(MAX_RETRIES):
             try:
@@ -147,4 +155,9 @@ def _is_worth_a_retry(error: DBAPIError, *, repeatable: bool) -> bool:
     """Whether the transaction lost against another one, which a new decision on fresh rows will see."""
     if getattr(error.orig, "sqlstate", None) in _SERIALIZATION_FAILURES or isinstance(error, IntegrityError):
         return True
-    return repeatable and error.connection_invalidated
+    return repeatable and (error.connection_invalidated or _met_no_server(error))
+
+
+def _met_no_server(error: DBAPIError) -> bool:
+    """Whether PostgreSQL could not be reached: there was no connection yet for a statement to go to."""
+    return isinstance(error, OperationalError) and error.statement is None and hasattr(error.orig, "sqlstate")

