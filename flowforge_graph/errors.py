@@ -47,7 +47,6 @@ __all__ = [
     "TriggerNotFound",
     "WorkflowConflict",
     "WorkflowNotFound",
-    "shown",
 ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
@@ -29,11 +28,8 @@ from flowforge_graph.engine.protocols import Clock, HoldingExecutor
 from flowforge_graph.errors import ExecutionConflict
 from flowforge_graph.executors.local import LocalExecutor
 
-# The longest that a signal goes unnoticed while something runs here, and while nothing does.
+# The longest that a signal, a delay that is over, or what another process ended goes unnoticed.
 _LOOK_SECONDS: Final = 0.2
-_STEP_SECONDS: Final = 0.1
-# The longest that an execution which another process ended goes unnoticed.
-_IDLE_SECONDS: Final = 1.0
 
 
 def run_file(session: Session, file: str, *, named: Sequence[str], ignore_delays: bool) -> int:
@@ -147,16 +143,7 @@ class _Runner:
         return len(new)
 
     def _wait(self) -> None:
-        if self._executor.running():
-            self._executor.wait(timeout=_LOOK_SECONDS)
-            return
-        deadline = self._clock.monotonic() + self._seconds_to_the_next()
-        while not self._interrupts and self._clock.monotonic() < deadline:
-            threading.Event().wait(_STEP_SECONDS)
-
-    def _seconds_to_the_next(self) -> float:
-        due = self._engine.next_available_at(self._cascades.root_ids)
-        return _IDLE_SECONDS if due is None else min(_IDLE_SECONDS, (due - self._clock.now()).total_seconds())
+        self._engine.wait(_LOOK_SECONDS)
 
 
 def _outcome(engine: TriggerEngine, cascades: Cascades, interrupts: Interrupts) -> Outcome:

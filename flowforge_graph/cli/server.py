@@ -21,8 +21,7 @@ from flowforge_graph.errors import DatabaseError, ExecutionNotFound
 from flowforge_graph.executors.local import LocalExecutor
 from flowforge_graph.model import Execution
 
-# The longest between two looks at schedules and at what others completed; signals are noticed in half of it.
-_TICK_SECONDS: Final = 1.0
+# The longest between two looks at schedules, at what others completed, and at signals.
 _STEP_SECONDS: Final = 0.5
 _LONGEST_BACKOFF_SECONDS: Final = 30.0
 
@@ -92,17 +91,8 @@ class Server:
             )
 
     def _wait(self) -> None:
-        """Until something ended here, or the next tick is due, or a signal came: whichever is first."""
-        deadline = self._clock.monotonic() + _TICK_SECONDS
-        while not self._interrupts and (left := deadline - self._clock.monotonic()) > 0:
-            step = min(_STEP_SECONDS, left)
-            if not self._executor.running():
-                threading.Event().wait(step)
-                continue
-            before = self._executor.running()
-            self._executor.wait(timeout=step)
-            if self._executor.running() != before:
-                return
+        """Until this process has work again; schedules, other processes and signals are looked for after a step."""
+        self._engine.wait(_STEP_SECONDS)
 
     def _log_what_changed(self) -> None:
         running = self._executor.running()

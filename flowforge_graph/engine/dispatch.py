@@ -158,8 +158,10 @@ class Dispatcher:
                 self._context.wake.wait(seen=seen, timeout=None)
 
     def wait(self, timeout: float | None) -> None:
-        """Block until something happened since the last dispatch began, at most ``timeout`` seconds."""
-        self._context.wake.wait(seen=self._seen, timeout=timeout)
+        """Block until something happened since the last dispatch began or wait ended, at most ``timeout`` seconds."""
+        wake = self._context.wake
+        wake.wait(seen=self._seen, timeout=timeout)
+        self._seen = wake.calls
 
     def close(self) -> None:
         """Stop what this process runs."""

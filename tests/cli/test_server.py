@@ -45,6 +45,9 @@ class FlakyEngine:
         self.dispatches += 1
         return 0
 
+    def wait(self, timeout: float | None) -> None:
+        """Nothing happens here that is worth a wait."""
+
 
 class IdleExecutor:
     """Runs nothing."""
