@@ -18,19 +18,26 @@ from tests.processes.scenarios import SCENARIOS, Scenario
 from tests.processes.steps import LedgerExecutor
 from tests.processes.workers import Worker, workers
 
+# So often the one that goes on is a newly opened engine; else it is one that was there all the time.
+RESTARTED_EACH = 4
+
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_kill_before_any_step_loses_and_doubles_nothing(database_url: str, tmp_path: Path, scenario: str) -> None:
     """Killed before each step in turn, then repeated by another process: all is as if nobody had died."""
     ledger, clock = tmp_path / "ledger", FixedClock()
-    with TriggerEngine(database_url, clock=clock) as preparing:
+    with TriggerEngine(database_url, clock=clock, executor=LedgerExecutor(ledger)) as survivor:
         for number in count(1):
             life = SCENARIOS[scenario](str(number))
-            life.prepare(preparing, clock)
+            life.prepare(survivor, clock)
             acknowledged, survived = live_until(number, database_url, clock, ledger, scenario)
             life.check_remains(database_url, acknowledged)
             assert_history_is_sound(database_url)
-            live_again(life, database_url, clock, ledger)
+            if number % RESTARTED_EACH:
+                live_again(life, survivor, clock, database_url)
+            else:
+                with TriggerEngine(database_url, clock=clock, executor=LedgerExecutor(ledger)) as restarted:
+                    live_again(life, restarted, clock, database_url)
             if survived:
                 break
     print(f"{scenario}: killed {number - 1} times")
@@ -63,22 +70,21 @@ def words_of(worker: Worker) -> Iterator[str]:
             return
 
 
-def live_again(life: Scenario, url: str, clock: FixedClock, ledger: Path) -> None:
+def live_again(life: Scenario, engine: TriggerEngine, clock: FixedClock, url: str) -> None:
     """Another engine repeats what was not acknowledged and works until nothing is left to do."""
-    with TriggerEngine(url, clock=clock, executor=LedgerExecutor(ledger)) as engine:
-        life.act(engine, clock, lambda _: None)
-        for _ in range(12):
-            engine.dispatch_due()
-            alive = rows(url, "SELECT id, external_id FROM executions WHERE status IN ('pending', 'running')")
-            for execution in alive:
-                # Without an external id nobody has it: it waits until a dead process's claim is believed no more.
-                if execution.external_id:
-                    engine.complete(execution.id, "completed")
-            if not alive:
-                break
-            clock.advance(seconds=16)
-        assert not alive
-        life.check_end(engine)
+    life.act(engine, clock, lambda _: None)
+    for _ in range(12):
+        engine.dispatch_due()
+        alive = rows(url, "SELECT id, external_id FROM executions WHERE status IN ('pending', 'running')")
+        for execution in alive:
+            # Without an external id nobody has it: it waits until a dead process's claim is believed no more.
+            if execution.external_id:
+                engine.complete(execution.id, "completed")
+        if not alive:
+            break
+        clock.advance(seconds=16)
+    assert not alive
+    life.check_end(engine)
 
 
 def assert_ledger_is_sound(url: str, ledger: Path) -> None:
