@@ -17,8 +17,9 @@ from flowforge_graph.engine.settlements import Guard, Settlements
 from flowforge_graph.errors import LeaseLost
 from flowforge_graph.evaluation import backoff_seconds, reason_to_cancel
 from flowforge_graph.model import Claim, Completion, EndStatus, Execution
+from flowforge_graph.model.completions import MAX_ERROR_CHARACTERS
 from flowforge_graph.model.executions import CANCEL_REQUESTED, DISPATCH_FAILED, LOST
-from flowforge_graph.model.ids import new_id
+from flowforge_graph.model.ids import new_id, storable_text
 from flowforge_graph.storage import AT_ONCE, LiveClaim, to_seconds
 
 MAX_CLAIMS_AT_ONCE: Final = 500
@@ -100,6 +101,7 @@ class Claims:
     def dispatch_failed(self, claim: Claim, error: str, *, permanent: bool) -> None:
         """The executor did not start it: try again after a growing wait, or end it as a dead letter (rule 10)."""
         settings = self._context.settings
+        error = storable_text(error, limit=MAX_ERROR_CHARACTERS)
         failures = claim.execution.dispatch_failures + 1
         if permanent or failures >= settings.max_dispatch_failures:
             self._settle([_end(claim.execution_id, "failed", DISPATCH_FAILED, error)], [Guard(token=claim.token)])

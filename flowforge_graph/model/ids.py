@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Final
 
@@ -10,6 +11,7 @@ from flowforge_graph.errors import shown
 MAX_ID_LENGTH: Final = 200
 RESERVED_WORKFLOW_IDS: Final = frozenset({"available-upstream"})
 RESERVED_TRIGGER_IDS: Final = frozenset({"dependencies", "schedule", "validate-dependency"})
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def checked_id(value: object, *, field: str, reserved: frozenset[str] = frozenset()) -> str:
@@ -61,13 +63,13 @@ def is_storable_text(value: object) -> bool:
     """Whether every database can hold ``value``: PostgreSQL refuses NUL, and UTF-8 has no lone surrogates."""
     if not isinstance(value, str):
         return False
-    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+    return _UNSTORABLE.search(value) is None
 
 
 def storable_text(value: str, *, limit: int) -> str:
     """``value`` cut to ``limit`` characters, with what no database can hold replaced by U+FFFD."""
     cut = value if len(value) <= limit else value[: limit - 1] + "…"
-    return cut.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8") if not is_storable_text(cut) else cut
+    return _UNSTORABLE.sub("\ufffd", cut)
 
 
 def new_id() -> str:

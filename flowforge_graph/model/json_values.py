@@ -35,10 +35,18 @@ def checked_json_object(value: object, *, field: str) -> JsonObject:
 def _refuse_what_is_not_json(root: object, field: str) -> None:
     """Walk the value level by level: no recursion, so that no depth can exhaust the stack."""
     level: list[object] = [root]
+    count = 0
     for _ in range(MAX_JSON_DEPTH):
-        level = [inner for value in level for inner in _inner_values(value, field)]
-        if not level:
+        inner_values: list[object] = []
+        for value in level:
+            inner_values += _inner_values(value, field)
+            # A small value that holds itself twice would fill the memory long before it is too deep.
+            if count + len(inner_values) > MAX_JSON_CHARACTERS:
+                raise ValueError(f"{field} must have at most {MAX_JSON_CHARACTERS:,} characters as JSON")
+        if not inner_values:
             return
+        count += len(inner_values)
+        level = inner_values
     raise ValueError(f"{field} must be at most {MAX_JSON_DEPTH} levels deep")
 
 

@@ -158,6 +158,20 @@ def test_a_permanent_failure_ends_at_once(make_engine: MakeEngine) -> None:
     assert (ended.status, ended.reason, ended.error) == ("failed", "dispatch_failed", "no such deployment")
 
 
+def test_an_unspeakable_failure_is_kept_as_far_as_it_can_be(make_engine: MakeEngine) -> None:
+    """An executor may say what no database can hold, at any length."""
+    failures: list[Exception] = [DispatchError("a\0b\ud800" + "x" * 20_000), PermanentDispatchError("c\0d")]
+    engine = make_engine(executor=RecordingExecutor(failures))
+    make_workflows(engine, "A")
+    first, second = engine.start("A").id, engine.start("A").id
+    assert engine.dispatch_due() == 0
+    error = engine.get_execution(first).error
+    assert error is not None
+    assert error.startswith("a\ufffdb\ufffdx")
+    assert len(error) == 10_000
+    assert engine.get_execution(second).error == "c\ufffdd"
+
+
 def test_an_executor_that_breaks_is_asked_again(make_engine: MakeEngine, caplog: pytest.LogCaptureFixture) -> None:
     """Any exception counts as a failed dispatch; it is logged, and the others start."""
     executor = RecordingExecutor([KeyError("oops")])

@@ -181,7 +181,7 @@ def test_a_read_only_database_can_be_read(sqlite_url: str, tmp_path: Path) -> No
         for write in (lambda: engine.create_workflow("B"), lambda: engine.start("A")):
             with pytest.raises(DatabaseError, match="readonly database"):
                 write()
-    with pytest.raises(DatabaseError, match="unable to open|readonly"):
+    with pytest.raises(DatabaseError, match=r"unable to open|readonly"):
         TriggerEngine(f"sqlite:///file:{tmp_path / 'new.db'}?mode=ro&uri=true")
 
 
