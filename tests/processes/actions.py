@@ -21,8 +21,7 @@ from flowforge_graph.model import DependencyTrigger
 from flowforge_graph.testing import FixedClock
 from tests.processes import steps
 from tests.processes.scenarios import SCENARIOS
-
-HANG_SECONDS = 120.0
+from tests.processes.workers import HANG_SECONDS, SURVIVED
 
 
 class _This:
@@ -156,9 +155,6 @@ def outcome_of(work: Callable[[], Any]) -> Any:
         return error
 
 
-SURVIVED = "survived"
-
-
 def live_until(number: int, url: str, now: datetime, ledger: str, scenario: str) -> str:
     """Play a scenario, killed before the step of this number if there are so many."""
     clock = FixedClock(now)
@@ -208,3 +204,11 @@ def graph_of_this_process() -> dict[str, list[str]]:
     """The live graph: the direct downstream workflows of each, by id."""
     digraph = this.engine.graph.digraph
     return {node: sorted(digraph.successors(node)) for node in digraph}
+
+
+def open_until(number: int, url: str, *, rollback_journal: bool) -> str:
+    """Open an engine on a new database, killed before the step of this number if there are so many."""
+    steps.die_before(number)
+    open_engine(url, rollback_journal=rollback_journal)
+    steps.live()
+    return SURVIVED

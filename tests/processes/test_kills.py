@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tests.processes.files import lines_of
 from tests.processes.rows import assert_graph_is_sound, assert_history_is_sound, rows
 from tests.processes.scenarios import SCENARIOS, Scenario
 from tests.processes.steps import LedgerExecutor
-from tests.processes.workers import Worker, workers
+from tests.processes.workers import SURVIVED, workers
 
 # So often the one that goes on is a newly opened engine; else it is one that was there all the time.
 RESTARTED_EACH = 4
@@ -51,23 +50,11 @@ def live_until(number: int, url: str, clock: FixedClock, ledger: Path, scenario:
     """Let a process live until its step of this number; what was acknowledged, and whether it survived."""
     with workers(1) as (worker,):
         worker.ask(actions.live_until, number, url, clock.now(), str(ledger), scenario)
-        acknowledged = set(words_of(worker))
-        survived = actions.SURVIVED in acknowledged
+        acknowledged = set(worker.words())
+        survived = SURVIVED in acknowledged
         if not survived:
             assert worker.join() == -signal.SIGKILL
-    return acknowledged - {actions.SURVIVED}, survived
-
-
-def words_of(worker: Worker) -> Iterator[str]:
-    """What a process said until it died or came to its end."""
-    while True:
-        try:
-            word = worker.answer()
-        except EOFError:
-            return
-        yield word
-        if word == actions.SURVIVED:
-            return
+    return acknowledged - {SURVIVED}, survived
 
 
 def live_again(life: Scenario, engine: TriggerEngine, clock: FixedClock, url: str) -> None:

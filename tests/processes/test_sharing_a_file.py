@@ -2,57 +2,37 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-
-import pytest
+from collections.abc import Callable
 
 from flowforge_graph import TriggerEngine
 from tests.processes import actions
 from tests.processes.rows import assert_graph_is_sound, rows
 from tests.processes.workers import all_call, workers
-from tests.support.databases import PostgresServer
 
 WRITES = 150
 OPENERS = 4
 OPENINGS = 5
 
-KINDS = ["sqlite", "sqlite-rollback-journal", "postgresql"]
 
-
-@pytest.fixture
-def new_url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
-    """Make the URL of another empty database."""
-    with ExitStack() as databases:
-
-        def new() -> str:
-            if kind != "postgresql":
-                return f"sqlite:///{tmp_path / uuid.uuid4().hex}.db"
-            server: PostgresServer = request.getfixturevalue("postgres_server")
-            return databases.enter_context(server.fresh_database())
-
-        yield new
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_processes_that_open_a_new_database_at_once_make_one_schema(new_url: Callable[[], str], kind: str) -> None:
+def test_processes_that_open_a_new_database_at_once_make_one_schema(
+    new_url: Callable[[], str], rollback_journal: bool
+) -> None:
     """Whoever comes first makes the schema, everybody else finds it; nobody hears of it."""
     with workers(OPENERS) as crew:
         for _ in range(OPENINGS):
             url = new_url()
-            made = all_call(crew, actions.open_together, url, rollback_journal="rollback" in kind)
+            made = all_call(crew, actions.open_together, url, rollback_journal=rollback_journal)
             assert sorted(row.id for row in rows(url, "SELECT id FROM workflows")) == sorted(made)
             assert len(rows(url, "SELECT epoch FROM graph_revision")) == 1
             assert len(rows(url, "SELECT version_num FROM flowforge_graph_version")) == 1
             assert_graph_is_sound(url)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_two_processes_that_write_without_pause_both_come_to_their_end(new_url: Callable[[], str], kind: str) -> None:
+def test_two_processes_that_write_without_pause_both_come_to_their_end(
+    new_url: Callable[[], str], rollback_journal: bool
+) -> None:
     """Neither starves: all writes of both are stored, and none is answered by an error."""
-    url, rollback_journal = new_url(), "rollback" in kind
+    url = new_url()
     with workers(2) as crew:
         crew[0].call(actions.open_engine, url, rollback_journal=rollback_journal)
         crew[1].call(actions.open_engine, url, rollback_journal=rollback_journal)
@@ -61,10 +41,11 @@ def test_two_processes_that_write_without_pause_both_come_to_their_end(new_url: 
     assert len(rows(url, "SELECT id FROM executions")) == 2 * WRITES
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_reader_is_answered_while_another_process_writes_without_pause(new_url: Callable[[], str], kind: str) -> None:
+def test_a_reader_is_answered_while_another_process_writes_without_pause(
+    new_url: Callable[[], str], rollback_journal: bool
+) -> None:
     """Reading meets no lock that it would have to tell of, and sees whole transactions only."""
-    url, rollback_journal = new_url(), "rollback" in kind
+    url = new_url()
     with workers(1) as (writer,):
         writer.call(actions.open_engine, url, rollback_journal=rollback_journal)
         writer.call(actions.with_engine, "create_workflow", "w")

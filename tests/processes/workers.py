@@ -20,6 +20,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 # Longer than anything takes: who waits so long hangs.
 HANG_SECONDS = 120.0
+# The last word of an action that may be killed before it comes to its end.
+SURVIVED = "survived"
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "psycopg", "flowforge_graph.executors", "tests.processes.actions"])
@@ -64,6 +66,21 @@ class Worker:
         """Run an action and wait for its answer."""
         self.ask(action, *arguments, **keywords)
         return self.answer()
+
+    def words(self) -> Iterator[Any]:
+        """What it answers or tells until it was killed, or came to the end of the action."""
+        while True:
+            try:
+                word = self.answer()
+            except EOFError:
+                return
+            yield word
+            if word == SURVIVED:
+                return
+
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.is_alive()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
