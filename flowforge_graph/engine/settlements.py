@@ -113,8 +113,10 @@ class Settlements:
         locked = store.executions.lock(connection, ids)
         ended = [execution_id for execution_id in ids & locked.keys() if locked[execution_id].execution.has_ended]
         unseen = ids - locked.keys()
-        # After the locks, so that the graph is at least as new as every row.
-        self._context.live.catch_up(connection)
+        if not leaving:
+            # After the locks, so that the graph is at least as new as every row. Who deletes workflows has caught up
+            # under the graph's lock; loading now would take its own uncommitted rows for committed ones.
+            self._context.live.catch_up(connection)
         return _Batch(
             now=self._context.now(),
             locked=locked,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowforge_graph import CycleError, DependencyTrigger, FlowforgeGraphError, TriggerEngine, WorkflowNotFound
+from flowforge_graph import CycleError, DatabaseError, DependencyTrigger, FlowforgeGraphError, TriggerEngine, WorkflowNotFound
 from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.storage.changes import ChangeRows
 from tests.engine.support import chain_of, depends, make_workflows, reasons, rows, statements_of, write
@@ -242,6 +242,31 @@ def test_an_engine_begins_with_what_is_stored(make_engine: MakeEngine) -> None:
     one.disable_trigger(ab)
     one.update_trigger(ab, delay_minutes=3)
     assert content(make_engine().graph) == content(one.graph)
+
+
+def test_a_deletion_that_fails_leaves_no_trace(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a graph that must be loaded in the middle of it take the uncommitted rows for committed ones."""
+    engine = make_engine()
+    chain_of(engine, "AB")
+    engine.start("B", execution_id="one")
+    executions, live = engine._context.store.executions, engine._context.live
+    pending = executions.pending_of_workflow
+
+    def forget_and_ask(*question: Any) -> list[str]:
+        live.forget()
+        return pending(*question)
+
+    def fail(*_: Any) -> None:
+        raise DatabaseError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(executions, "pending_of_workflow", forget_and_ask)
+        patched.setattr(executions, "settle", fail)
+        with pytest.raises(DatabaseError):
+            engine.delete_workflow("B")
+    assert engine.graph.downstream("A") == ["B"]
+    assert engine.get_execution("one").status == "pending"
+    assert engine.delete_workflow("B").cancelled_execution_ids == ("one",)
 
 
 def test_changes_are_numbered_densely(pair: Pair) -> None:
