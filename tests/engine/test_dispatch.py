@@ -253,30 +253,25 @@ def test_a_renewed_lease_is_not_taken(two: Two) -> None:
     assert len(other.claim_due()) == 1
 
 
-def test_a_renewal_between_look_and_take_over_stands(two: Two) -> None:
-    """The take-over is guarded by the renewals that were seen."""
-    holder, _, other, clock = two
+@pytest.mark.parametrize("max_attempts", [1, 3])
+@pytest.mark.parametrize("cancel", [False, True])
+def test_a_renewal_between_look_and_take_over_stands(
+    make_engine: MakeEngine, clock: FixedClock, max_attempts: int, cancel: bool
+) -> None:
+    """The take-over is guarded by the renewals that were seen, whether it would start again, fail or cancel."""
+    holder, other = make_engine(), make_engine(max_attempts=max_attempts)
+    make_workflows(holder, "A")
     holder.start("A", execution_id="one")
     (claim,) = holder.claim_due()
-    other.claim_due()
-    clock.advance(seconds=LEASE)
-    read = other._context.store.executions.live_claims
-
-    def look_and_be_late(connection: object) -> object:
-        found = read(connection)  # type: ignore[arg-type]
-        holder._context.store.executions.live_claims = read  # type: ignore[method-assign]
-        write(holder, "UPDATE executions SET claim_renewals = claim_renewals + 1")
-        return found
-
-    if not other._context.store.database.is_sqlite:
-        other._context.store.executions.live_claims = look_and_be_late  # type: ignore[assignment,method-assign]
-        assert other.claim_due() == []
-    else:
-        (live,) = other._context.store.database.run(read)
-        write(holder, "UPDATE executions SET claim_renewals = claim_renewals + 1")
-        assert not other._claims._take_over(live)
     holder.mark_running(claim)
+    if cancel:
+        holder.cancel("one")
+    with other._context.store.database.read() as connection:
+        (seen,) = other._context.store.executions.live_claims(connection)
+    renewed = holder.renew(claim)
+    assert not other._claims._take_over(seen)
     assert holder.get_execution("one").status == "running"
+    assert holder.complete("one", "completed", claim=renewed).status == "completed"
 
 
 def test_a_stale_token_can_do_nothing(two: Two) -> None:

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from flowforge_graph import CycleError, DatabaseError, DependencyTrigger, FlowforgeGraphError, TriggerEngine, WorkflowNotFound
+from flowforge_graph import (
+    CycleError,
+    DatabaseError,
+    DependencyTrigger,
+    FlowforgeGraphError,
+    TriggerEngine,
+    WorkflowNotFound,
+)
 from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.storage.changes import ChangeRows
 from tests.engine.support import chain_of, depends, make_workflows, reasons, rows, statements_of, write
@@ -267,6 +274,22 @@ def test_a_deletion_that_fails_leaves_no_trace(make_engine: MakeEngine, monkeypa
     assert engine.graph.downstream("A") == ["B"]
     assert engine.get_execution("one").status == "pending"
     assert engine.delete_workflow("B").cancelled_execution_ids == ("one",)
+
+
+def test_the_lock_comes_before_the_log(pair: Pair) -> None:
+    """The revision row is locked by one statement, and the log is read by a later one (else cycles were stored)."""
+    one, two = pair
+    one.create_trigger(depends("B", "A"))
+    with statements_of(two) as sent:
+        two.create_trigger(depends("C", "A"))
+    selects = [statement for statement in sent if statement.startswith("SELECT")]
+    assert "FROM graph_revision" in selects[0]
+    assert "FROM graph_changes" in selects[1]
+    if two._context.store.database.is_sqlite:
+        assert sent[0] == "BEGIN IMMEDIATE"
+    else:
+        assert selects[0].endswith("FOR UPDATE")
+        assert "graph_changes" not in selects[0]
 
 
 def test_changes_are_numbered_densely(pair: Pair) -> None:

@@ -219,8 +219,11 @@ def test_two_engines_that_tick_at_once_start_once(make_engine: MakeEngine, clock
     assert [len(engines[0].list_schedule_drops(trigger.id)) for trigger in triggers] == [1] * 10
 
 
-def test_a_tick_during_an_update_is_not_undone(make_engine: MakeEngine, clock: FixedClock) -> None:
-    """A rename that read the schedule before another process moved it on does not set it back."""
+@pytest.mark.parametrize("change", [{"trigger_name": "renamed"}, {"source": "file"}])
+def test_a_tick_during_an_update_is_not_undone(
+    make_engine: MakeEngine, clock: FixedClock, change: dict[str, str]
+) -> None:
+    """A change that read the schedule before another process moved it on does not set it back."""
     engine, other = make_engine(), make_engine()
     make_workflows(engine, "A")
     trigger = scheduled(engine)
@@ -228,7 +231,7 @@ def test_a_tick_during_an_update_is_not_undone(make_engine: MakeEngine, clock: F
     ticks = []
 
     def tick_once(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if statement.startswith("UPDATE workflow_triggers") and not ticks:
+        if statement.startswith(("UPDATE workflow_triggers", "DELETE FROM workflow_triggers")) and not ticks:
             ticks.append(other.tick())
 
     target = engine._context.store.database.engine
@@ -237,7 +240,7 @@ def test_a_tick_during_an_update_is_not_undone(make_engine: MakeEngine, clock: F
         other.tick()
     else:
         event.listen(target, "before_cursor_execute", tick_once)
-    engine.update_trigger(trigger.id, trigger_name="renamed")
+    engine.update_trigger(trigger.id, **change)
     engine.tick()
     other.tick()
     assert stored(engine, trigger).planned_until == clock.now()
