@@ -7,11 +7,13 @@ process that writes without pause starves its neighbours; ours looks each millis
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache
 from types import ModuleType
 from typing import Any, Final
 
@@ -53,16 +55,22 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
     return version >= newest or any(version[:2] == fix[:2] and version >= fix for fix in _WAL_FIXES)
 
 
+@cache
 def _driver() -> ModuleType:
-    """The ``sqlite3`` of the extra ``[sqlite]`` where it is installed, else the one of the standard library."""
-    try:
-        from pysqlite3 import dbapi2
-    except ImportError:
-        import sqlite3
+    """The ``sqlite3`` of the extra ``[sqlite]`` where it is installed, else the one of the standard library.
 
-        return sqlite3
-    driver: ModuleType = dbapi2
-    return driver
+    POSIX locks belong to a process, so two copies of SQLite in one process undo each other's locks on a file, and
+    committed rows are lost. Where Python's own is loaded already, its loader may use it on our file: it is ours too.
+    """
+    if "_sqlite3" not in sys.modules:
+        with suppress(ImportError):
+            from pysqlite3 import dbapi2
+
+            driver: ModuleType = dbapi2
+            return driver
+    import sqlite3
+
+    return sqlite3
 
 
 _already_said: set[str] = set()
@@ -98,9 +106,19 @@ def _prepare(connection: Any, journal: str) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     # A read-only file keeps the mode it has; the first write will then say what is wrong.
     if connection.execute("PRAGMA journal_mode").fetchone()[0].upper() != journal:
-        connection.execute(f"PRAGMA journal_mode = {journal}")
+        _change_journal(connection, journal)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _change_journal(connection: Any, journal: str) -> None:
+    """Change the mode of the file, unless another connection uses it now: then it stays, rather than nobody working."""
+    try:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+    except Exception as error:
+        if "locked" not in str(error):
+            raise
+        logger.warning("the file is in use: its journal mode stays as it is, and does not become %s", journal)
 
 
 # Engines that share one in-memory connection must also share the lock that keeps their transactions apart.
