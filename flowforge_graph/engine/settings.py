@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from flowforge_graph.errors import InvalidExecution
+from flowforge_graph.errors import InvalidExecution, shown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,5 +43,6 @@ class Settings:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise InvalidExecution(f"{field.name} must be a number above 0, not {value!r}")
+            kinds, kind = (int, "whole number") if field.type == "int" else (int | float, "number")
+            if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < math.inf:
+                raise InvalidExecution(f"{field.name} must be a {kind} above 0, not {shown(value)}")
