@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -78,19 +78,11 @@ class Claims:
 
         def work(connection: Connection) -> list[Claim]:
             rows = self._context.store.executions
-            unmarked = [
-                claim
-                for claim, external_id in started
-                if not rows.mark_running(
-                    connection,
-                    execution_id=claim.execution_id,
-                    token=claim.token,
-                    now=now,
-                    external_id=external_id,
-                    keeps=keeps_lease,
-                )
-            ]
-            return [claim for claim in unmarked if not self._still_tells(connection, claim)]
+            stored = rows.lock_claims(connection, [claim.execution_id for claim, _ in started])
+            states = {claim.token: _state_under(claim, stored) for claim, _ in started}
+            alive = {c.execution_id: x for c, x in started if states[c.token] in {"pending", "running"}}
+            rows.mark_running(connection, alive, now=now, keeps=keeps_lease)
+            return [claim for claim, _ in started if states[claim.token] in {None, "cancelled"}]
 
         return self._context.store.database.run(work)
 
@@ -180,11 +172,6 @@ class Claims:
         self._context.store.database.run(work)
         self._context.wake.call()
 
-    def _still_tells(self, connection: Connection, claim: Claim) -> bool:
-        """Whether the stored state is what this claim itself brought about: running, or ended by its completion."""
-        state = self._context.store.executions.token_state(connection, claim.execution_id)
-        return state is not None and state.claim_token == claim.token and state.status != "cancelled"
-
     # Observing leases
 
     def _see(self, claim: LiveClaim) -> None:
@@ -217,6 +204,12 @@ class Claims:
 
 def _end(execution_id: str, status: EndStatus, reason: str | None, error: str | None = None) -> Completion:
     return Completion(execution_id=execution_id, status=status, reason=reason, error=error)
+
+
+def _state_under(claim: Claim, stored: Mapping[str, tuple[str | None, str]]) -> str | None:
+    """The stored status where it is what this very claim brought about; None where the claim is believed no more."""
+    token, status = stored.get(claim.execution_id, (None, ""))
+    return status if token == claim.token else None
 
 
 def _live(claim: Claim) -> LiveClaim:

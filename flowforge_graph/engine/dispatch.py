@@ -152,10 +152,13 @@ class Dispatcher:
         """Dispatch until nothing is due and nothing runs in this process."""
         while True:
             seen = self._context.wake.calls
-            if not self.dispatch_due(None):
-                if not self._held.ids():
-                    return
+            if self.dispatch_due(None):
+                continue
+            if self._held.ids():
                 self._context.wake.wait(seen=seen, timeout=None)
+            elif self._context.wake.calls == seen:
+                # Had one ended after the look, its call would tell: what it started is still to be dispatched.
+                return
 
     def wait(self, timeout: float | None) -> None:
         """Block until something happened since the last dispatch began or wait ended, at most ``timeout`` seconds."""

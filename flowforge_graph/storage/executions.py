@@ -257,28 +257,33 @@ class ExecutionRows:
         renewed.update((claim.token, claim) for claim in self.live_claims(connection) if claim.token in wanted)
         return renewed
 
+    def lock_claims(self, connection: Connection, execution_ids: Collection[str]) -> dict[str, tuple[str | None, str]]:
+        """(token, status) of these executions by id, locked in the order of their ids, as completions lock them."""
+        columns = self._columns
+        found: dict[str, tuple[str | None, str]] = {}
+        for batch in in_batches(sorted(execution_ids)):
+            query = select(columns.id, columns.claim_token, columns.status).where(columns.id.in_(batch))
+            rows = connection.execute(query.order_by(columns.id).with_for_update())
+            found.update((row.id, (row.claim_token, row.status)) for row in rows)
+        return found
+
     def mark_running(
-        self, connection: Connection, *, execution_id: str, token: str, now: int, external_id: str | None, keeps: bool
-    ) -> bool:
-        """Pending → running under this token; ``keeps``: the lease goes on. False if the token is not believed.
+        self, connection: Connection, external_ids: Mapping[str, str | None], *, now: int, keeps: bool
+    ) -> None:
+        """Pending → running, for executions whose rows are locked; ``keeps``: their leases go on.
 
         One that runs already may learn its external id later, and with it lose the lease.
         """
-        changed = connection.execute(
-            update(self._table)
-            .where(
-                self._columns.id == execution_id,
-                self._columns.claim_token == token,
-                self._columns.status.in_(LIVE_STATUSES),
+        rows = [{"marked_id": key, "external": external_id} for key, external_id in external_ids.items()]
+        if rows:
+            lease = {} if keeps else {"claim_token": None}
+            started_at = func.coalesce(self._columns.started_at, now)
+            connection.execute(
+                update(self._table)
+                .where(self._columns.id == bindparam("marked_id"))
+                .values(status="running", started_at=started_at, external_id=bindparam("external"), **lease),
+                rows,
             )
-            .values(
-                status="running",
-                started_at=func.coalesce(self._columns.started_at, now),
-                external_id=external_id,
-                claim_token=token if keeps else None,
-            )
-        )
-        return changed.rowcount == 1
 
     def hand_back(
         self,

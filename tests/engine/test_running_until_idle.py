@@ -1,0 +1,85 @@
+"""Rule 10 for executions that this process runs: idle is only what leaves nothing to start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import pytest
+
+from flowforge_graph import Execution, TriggerEngine, Workflow
+from flowforge_graph.engine.protocols import ExecutionEnd, ExecutionHost
+from tests.engine.support import chain_of, statements_of
+
+MakeEngine = Callable[..., TriggerEngine]
+
+
+class Holding:
+    """A holding executor whose executions end when the test says so."""
+
+    def __init__(self) -> None:
+        self.host: ExecutionHost
+        self.started: dict[str, str] = {}
+
+    def attach(self, host: ExecutionHost) -> None:
+        self.host = host
+
+    def start(self, execution: Execution, workflow: Workflow) -> str | None:
+        self.started[execution.id] = workflow.id
+        return None
+
+    def free_slots(self) -> int:
+        return 8
+
+    def running(self) -> frozenset[str]:
+        return frozenset(self.started)
+
+    def cancel(self, execution_id: str) -> bool:
+        return False
+
+    def wait(self, timeout: float | None = None) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+    def end_all(self) -> None:
+        """Every execution that runs ends now."""
+        for execution_id in tuple(self.started):
+            self.host.ended(execution_id, ExecutionEnd(status="completed"))
+            del self.started[execution_id]
+
+
+def test_an_end_right_after_the_look_is_followed(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends between finding nothing due and finding nothing held has its downstream started all the same."""
+    executor = Holding()
+    engine = make_engine(executor=executor)
+    chain_of(engine, "abcd")
+    engine.start("a")
+    look = engine._dispatcher.dispatch_due
+
+    def look_and_end(*arguments: Any, **keywords: Any) -> int:
+        started = look(*arguments, **keywords)
+        if not started:
+            executor.end_all()
+        return started
+
+    monkeypatch.setattr(engine._dispatcher, "dispatch_due", look_and_end)
+    engine.run_until_idle()
+    assert [execution.workflow_id for execution in engine.list_executions(status="completed")] == ["d", "c", "b", "a"]
+
+
+@pytest.mark.parametrize("order", [sorted, lambda ids: sorted(ids, reverse=True)])
+def test_starts_are_marked_in_the_order_in_which_completions_lock(
+    make_engine: MakeEngine, order: Callable[[Collection[str]], list[str]]
+) -> None:
+    """Rows are locked by id before any is changed: in another order marking and completing would deadlock."""
+    engine = make_engine(executor=Holding())
+    engine.create_workflow("a")
+    for execution_id in order({"one", "two", "three"}):
+        engine.start("a", execution_id=execution_id)
+    with statements_of(engine) as sent:
+        assert engine.dispatch_due() == 3
+    update = next(number for number, statement in enumerate(sent) if "SET status=" in statement)
+    assert "ORDER BY executions.id" in sent[update - 1]
+    assert "FOR UPDATE" in sent[update - 1] or engine._context.store.database.is_sqlite
