@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from flowforge_graph.cli.exits import say
 from flowforge_graph.cli.options import command, seconds
 from flowforge_graph.cli.session import Session
+
+_HOST: Final = "127.0.0.1"
+_PORT: Final = 8000
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     session: Session,
+    host: Annotated[str, typer.Option("--host", help="Where the API listens, once this version has one.")] = _HOST,
+    port: Annotated[int, typer.Option("--port", help="On which port, likewise.", min=0, max=65535)] = _PORT,
     grace: Annotated[
         float,
         typer.Option("--grace", metavar="SECONDS", parser=seconds, help="How long what runs may go on after a stop."),
@@ -30,4 +36,6 @@ def serve(
     """
     from flowforge_graph.cli.server import serve_until_stopped
 
+    if (host, port) != (_HOST, _PORT):
+        say("this version serves no API yet: --host and --port change nothing")
     return serve_until_stopped(session, grace_seconds=grace)

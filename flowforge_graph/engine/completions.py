@@ -15,6 +15,9 @@ from flowforge_graph.model import Completion, CompletionResult, Execution, Verdi
 from flowforge_graph.model.executions import CANCEL_REQUESTED
 from flowforge_graph.storage import to_seconds
 
+# What the members of a plain tuple mean, as in a call of ``complete``.
+_POSITIONS = ("execution_id", "status", "workflow_id")
+
 
 class Completions:
     """Use cases around the end of an execution."""
@@ -78,8 +81,12 @@ class Completions:
 def _parsed(item: object) -> Completion | FlowforgeGraphError:
     if isinstance(item, Completion):
         return item
+    if isinstance(item, tuple) and 2 <= len(item) <= len(_POSITIONS):
+        item = dict(zip(_POSITIONS, item, strict=False))
     if not isinstance(item, Mapping):
-        return InvalidExecution(f"a completion must be a Completion or a mapping of its fields, not {shown(item)}")
+        return InvalidExecution(
+            f"a completion must be a Completion, a mapping of its fields or (execution_id, status), not {shown(item)}"
+        )
     try:
         return Completion(**{str(name): value for name, value in item.items()})
     except FlowforgeGraphError as error:

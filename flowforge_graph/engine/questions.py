@@ -176,7 +176,7 @@ def _links_upstream(graph: TriggerGraph, workflow_id: str, transitive: bool) -> 
     ordered = [*graph.upstream(workflow_id), workflow_id] if transitive else [workflow_id]
     for each in reversed(ordered):
         if each in reached:
-            edges = [edge for edge in graph.triggers_into(each) if edge.enabled]
+            edges = [edge for edge in graph.edges_into(each) if edge.enabled]
             reached.update(edge.depends_on_workflow_id for edge in edges)
             links += [_link(graph, edge, edge.depends_on_workflow_id) for edge in edges]
     place = {each: number for number, each in enumerate(ordered)}
@@ -188,7 +188,7 @@ def _links_downstream(graph: TriggerGraph, workflow_id: str, transitive: bool) -
     ordered = [workflow_id, *graph.downstream(workflow_id)] if transitive else [workflow_id]
     for each in ordered:
         if each in reached:
-            edges = [edge for edge in graph.direct_triggers(each) if edge.enabled]
+            edges = [edge for edge in graph.edges_out_of(each) if edge.enabled]
             reached.update(edge.workflow_id for edge in edges)
             links += [_link(graph, edge, edge.workflow_id) for edge in edges]
     place = {each: number for number, each in enumerate(ordered)}

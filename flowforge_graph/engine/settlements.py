@@ -191,7 +191,7 @@ class Settlements:
         with self._context.live.reading() as graph:
             if ended.workflow_id in leaving or not graph.has_workflow(ended.workflow_id):
                 return (), {}
-            triggers = tuple(graph.direct_triggers(ended.workflow_id))
+            triggers = tuple(graph.edges_out_of(ended.workflow_id))
             downstream = {edge.workflow_id for edge in triggers if is_stored(graph, edge.workflow_id)}
             names = {workflow_id: name_of(graph, workflow_id) for workflow_id in downstream}
         return triggers, names

@@ -30,7 +30,8 @@ QUESTIONS: Final = (
     "upstream",
     "downstream",
     "direct_triggers",
-    "triggers_into",
+    "edges_out_of",
+    "edges_into",
     "topological_order",
     "generations",
 )

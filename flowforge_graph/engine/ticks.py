@@ -26,6 +26,8 @@ class Ticks:
     def tick(self, now: datetime | None) -> TickResult:
         """Plan every due schedule up to ``now``. A schedule with more due than one tick may start goes on next time."""
         instant = self._context.now(now)
+        if not self._is_any_due(instant):
+            return TickResult()
         evaluations: list[ScheduleEvaluation] = []
         after_seq = 0
         while True:
@@ -39,6 +41,12 @@ class Ticks:
             started_execution_ids=tuple(start.id for evaluation in evaluations for start in evaluation.starts),
             drops=tuple(drop for evaluation in evaluations for drop in evaluation.drops),
         )
+
+    def _is_any_due(self, now: datetime) -> bool:
+        """A look without the write lock: most ticks find nothing, and need not keep writers waiting."""
+        with self._context.store.database.read() as connection:
+            next_due_at = self._context.store.triggers.next_due_at(connection)
+        return next_due_at is not None and next_due_at <= to_seconds(now)
 
     def _tick_some(self, now: datetime, after_seq: int) -> tuple[list[ScheduleEvaluation], int]:
         """One transaction: the schedules it moved on, and where the next one begins (0: there is none)."""

@@ -187,7 +187,7 @@ class TriggerGraph:
         Raises WorkflowNotFound.
         """
         store = self._store
-        gone: list[Entry] = [*self.triggers_into(workflow_id), *self.direct_triggers(workflow_id)]
+        gone: list[Entry] = [*self.edges_into(workflow_id), *self.edges_out_of(workflow_id)]
         gone += [store.entries[trigger.id] for trigger in store.nodes[workflow_id].triggers]
         gone.sort(key=lambda entry: entry.seq)
         values = tuple(store.value(entry) for entry in gone)
@@ -254,15 +254,23 @@ class TriggerGraph:
         """
         return self._reachable(workflow_id, self._store.successors, depth)
 
-    def direct_triggers(self, workflow_id: str) -> tuple[DependencyEdge, ...]:
+    def direct_triggers(self, workflow_id: str) -> list[DependencyTrigger]:
         """The dependency triggers that a completion of ``workflow_id`` asks, disabled ones too, in creation order.
+
+        Raises WorkflowNotFound. Values are built when asked for; ``edges_out_of`` is the same without that cost.
+        """
+        triggers = (self._store.value(edge) for edge in self.edges_out_of(workflow_id))
+        return [trigger for trigger in triggers if isinstance(trigger, DependencyTrigger)]
+
+    def edges_out_of(self, workflow_id: str) -> tuple[DependencyEdge, ...]:
+        """The direct triggers as the compact tuples that edges carry, in creation order.
 
         Raises WorkflowNotFound. O(triggers answered).
         """
         return _edges_of(self._store.successors, workflow_id)
 
-    def triggers_into(self, workflow_id: str) -> tuple[DependencyEdge, ...]:
-        """The dependency triggers that start ``workflow_id``, disabled ones too, in creation order.
+    def edges_into(self, workflow_id: str) -> tuple[DependencyEdge, ...]:
+        """The dependency triggers that start ``workflow_id``, as compact tuples, in creation order.
 
         Raises WorkflowNotFound. O(triggers answered).
         """

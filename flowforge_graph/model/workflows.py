@@ -123,4 +123,5 @@ class Workflow(Value):
     updated_at: Instant | None = None
 
     def __init__(self, /, **fields: Any) -> None:
-        super().__init__(**({"name": fields.get("id")} | {k: v for k, v in fields.items() if k != "name" or v}))
+        named = {name: value for name, value in fields.items() if name != "name" or value is not None}
+        super().__init__(**({"name": fields.get("id")} | named))

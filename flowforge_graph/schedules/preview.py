@@ -20,7 +20,7 @@ class SchedulePreview:
     """When a schedule will fire next.
 
     Attributes:
-        next_runs: the next fire times, ascending, as aware datetimes in the asked zone.
+        next_runs: the next fire times, ascending, as aware UTC datetimes.
         cron_expression: the expression, with single spaces between its fields.
         timezone: the IANA name of the zone.
         description: the expression in English.
@@ -48,7 +48,7 @@ def preview_schedule(cron_expression: str, timezone: object, count: int, start: 
     expression, where = CronExpression.parse(cron_expression), zone(timezone)
     runs = islice(fire_times(expression, where, start), checked_count(count))
     return SchedulePreview(
-        next_runs=tuple(run.astimezone(where) for run in runs),
+        next_runs=tuple(runs),
         cron_expression=expression.text,
         timezone=where.key,
         description=describe(expression),

@@ -12,6 +12,7 @@ from flowforge_graph.errors import InvalidSchedule, shown
 from flowforge_graph.schedules.cron import CronExpression
 from flowforge_graph.schedules.descriptions import describe
 from flowforge_graph.schedules.preview import preview_schedule
+from flowforge_graph.schedules.zones import zone
 
 
 def validate_cron_expression(expr: object) -> tuple[bool, str | None]:
@@ -48,7 +49,9 @@ def calculate_next_runs(
         InvalidSchedule: the expression, the zone or the count cannot be accepted.
         InvalidTime: ``start`` is naive.
     """
-    return list(preview_schedule(expr, timezone, count, _present() if start is None else start).next_runs)
+    where = zone(timezone)
+    preview = preview_schedule(expr, where, count, _present() if start is None else start)
+    return [run.astimezone(where) for run in preview.next_runs]
 
 
 def calculate_next_run(expr: str, timezone: object = "UTC", start: datetime | None = None) -> datetime:

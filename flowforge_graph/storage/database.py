@@ -6,6 +6,7 @@ and PostgreSQL in a transaction is in :mod:`flowforge_graph.storage.sqlite` and 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,7 +23,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from flowforge_graph.errors import DatabaseError
+from flowforge_graph.errors import DatabaseError, shown
 from flowforge_graph.storage import migrations, sqlite
 from flowforge_graph.storage.tables import Tables, tables_for
 
@@ -30,6 +31,7 @@ Result = TypeVar("Result")
 
 # A transaction that another one made impossible is decided anew; more often than this something else is wrong.
 MAX_RETRIES: Final = 20
+_BACKENDS: Final = frozenset({"sqlite", "postgresql"})
 _SERIALIZATION_FAILURES: Final = frozenset({"40001", "40P01"})
 
 
@@ -44,6 +46,7 @@ class Database:
     def __init__(
         self, target: str | URL | Engine, *, schema: str | None, table_prefix: str, monotonic: Callable[[], float]
     ) -> None:
+        _refuse_strange_prefix(table_prefix)
         self._owns_engine = not isinstance(target, Engine)
         host_engine = target if isinstance(target, Engine) else _open(target)
         self.is_sqlite = host_engine.dialect.name == "sqlite"
@@ -131,23 +134,36 @@ class Database:
             migrations.upgrade(connection, self.tables, prefix=self._prefix)
 
 
+def _refuse_strange_prefix(prefix: object) -> None:
+    if not isinstance(prefix, str) or not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]{0,30})?", prefix):
+        raise DatabaseError(f"table_prefix must be at most 31 letters, digits and underscores, not {shown(prefix)}")
+
+
 def _open(target: str | URL) -> Engine:
     try:
         url = make_url(target)
+        if url.get_backend_name() not in _BACKENDS:
+            raise DatabaseError(f"the database must be SQLite or PostgreSQL, not {url.get_backend_name()}")
         if url.get_backend_name() == "sqlite":
             return sqlite.open_engine(url)
         # A connection that the server closed while it rested in the pool is replaced before use.
         return create_engine(url, pool_pre_ping=True, pool_size=16, max_overflow=16)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise DatabaseError(f"the database URL cannot be used: {str(error).splitlines()[0]}") from error
+        raise DatabaseError(
+            f"the database URL {_without_password(target)} cannot be used: write one like sqlite:///flowforge.db"
+        ) from error
     except ImportError as error:
         raise DatabaseError(
             f"the driver of this database is missing ({error}): pip install 'flowforge-graph[postgres]'"
         ) from error
 
 
+def _without_password(target: str | URL) -> str:
+    return shown(re.sub(r":[^:@/]*@", ":***@", str(target)))
+
+
 def _refuse_unknown_dialect(engine: Engine) -> None:
-    if engine.dialect.name not in {"sqlite", "postgresql"}:
+    if engine.dialect.name not in _BACKENDS:
         raise DatabaseError(f"the database must be SQLite or PostgreSQL, not {engine.dialect.name}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from flowforge_graph.model import Execution, ScheduleDrop, Verdict
 from flowforge_graph.storage.batches import in_batches
@@ -136,7 +136,3 @@ class TombstoneRows:
             )
             found.update((row.execution_id, (row.workflow_id, row.status)) for row in connection.execute(query))
         return found
-
-    def count(self, connection: Connection) -> int:
-        """How many executions were pruned so far."""
-        return connection.execute(select(func.count()).select_from(self._table)).scalar_one()

@@ -24,9 +24,9 @@ from sqlalchemy.pool import StaticPool
 
 logger = logging.getLogger("flowforge_graph.storage")
 
-BUSY_TIMEOUT_MS: Final = 30_000
+BUSY_TIMEOUT_MS: Final = 10_000
 _POLL_SECONDS: Final = 0.001
-_MAX_POLLS: Final = 30_000
+_MAX_POLLS: Final = 10_000
 _YIELD_SECONDS: Final = 0.002
 _CONTINUOUS_SECONDS: Final = 0.020
 

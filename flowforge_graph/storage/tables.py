@@ -103,7 +103,7 @@ def _triggers(metadata: MetaData, prefix: str) -> Table:
         Column("trigger_name", Text),
         Column("source", Text),
         Column("cron_expression", Text),
-        Column("timezone", Text),
+        Column("timezone", Text, server_default=text("'UTC'")),
         Column("misfire_policy", Text),
         Column("schedule_owner", Text),
         Column("planned_until", BigInteger),

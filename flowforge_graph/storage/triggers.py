@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, sel
 
 from flowforge_graph.errors import FlowforgeGraphError, InvalidTrigger
 from flowforge_graph.model import (
+    TRIGGER_CLASSES,
     DependencyTrigger,
     EventTrigger,
     ManualTrigger,
@@ -217,18 +218,29 @@ class TriggerRows:
 
 
 def trigger_of(row: AnyRow) -> AnyTrigger:
-    """The value of a row."""
+    """The value of a row; of one that somebody spoiled by hand as it stands, so that it can be seen and deleted."""
+    fields = _fields_of(row)
+    try:
+        return parse_trigger(fields)
+    except FlowforgeGraphError as error:
+        if row.trigger_type not in TRIGGER_CLASSES:
+            raise
+        logger.warning("the stored trigger %s is not one that could be created: %s", row.id, error)
+        return TRIGGER_CLASSES[row.trigger_type].model_construct(**fields)
+
+
+def _fields_of(row: AnyRow) -> dict[str, Any]:
     fields = row._mapping
     own = {name: fields[name] for name in (*_COMMON, *_OWN.get(row.trigger_type, ()))}
     if row.trigger_type == "scheduled":
         own |= {name: to_instant(fields[name]) for name in _SCHEDULE_INSTANTS}
     instants = {"created_at": to_instant(row.created_at), "updated_at": to_instant(row.updated_at)}
-    return parse_trigger(own | instants | {"enabled": bool(row.enabled)})
+    return own | instants | {"enabled": bool(row.enabled)}
 
 
 def _schedule_of(row: AnyRow) -> ScheduledTrigger | None:
     try:
-        trigger = trigger_of(row)
+        trigger = parse_trigger(_fields_of(row))
         if not isinstance(trigger, ScheduledTrigger) or trigger.planned_until is None:
             raise InvalidTrigger("planned_until is missing")
     except FlowforgeGraphError:

@@ -113,7 +113,7 @@ def test_two_stored_triggers_may_swap_their_places(engine: TriggerEngine) -> Non
     assert isinstance(two, DependencyTrigger)
     swapped = (one.evolve(depends_on_workflow_id="B"), two.evolve(depends_on_workflow_id="A"))
     engine.change_definitions(lambda _: DefinitionChanges(put_triggers=swapped))
-    assert [(edge.id, edge.depends_on_workflow_id) for edge in engine.graph.triggers_into("C")] == [
+    assert [(edge.id, edge.depends_on_workflow_id) for edge in engine.graph.edges_into("C")] == [
         (one.id, "B"),
         (two.id, "A"),
     ]
@@ -385,12 +385,18 @@ def test_history_has_no_foreign_keys(engine: TriggerEngine) -> None:
 
 
 def test_a_row_that_no_value_can_be_read_from_can_still_go(engine: TriggerEngine) -> None:
-    """Deleting the workflow takes a trigger that somebody spoilt by hand."""
-    (trigger_id,) = chain_of(engine, "AB")
+    """A trigger that somebody spoilt by hand is listed as it stands, hides no other, and goes like any."""
+    first, second = chain_of(engine, "ABC")
     write(engine, "UPDATE workflow_triggers SET dependency_condition = 'nonsense'")
+    assert [(trigger.id, trigger.dependency_condition) for trigger in engine.list_triggers()] == [
+        (second, "nonsense"),
+        (first, "nonsense"),
+    ]
     with pytest.raises(InvalidTrigger, match="dependency_condition must be one of"):
-        engine.get_trigger(trigger_id)
-    assert engine.delete_workflow("B").deleted_trigger_ids == (trigger_id,)
+        engine.disable_trigger(first)
+    assert engine.update_trigger(first, dependency_condition="on_failure").dependency_condition == "on_failure"
+    assert engine.delete_trigger(first).id == first
+    assert engine.delete_workflow("C").deleted_trigger_ids == (second,)
     assert rows(engine, "SELECT id FROM workflow_triggers") == []
 
 

@@ -41,7 +41,7 @@ def test_several_triggers_share_one_edge() -> None:
     assert [edge.id for edge in graph.digraph.edges["a", "b"]["triggers"]] == ids
     assert graph.digraph.pred["b"]["a"]["triggers"] == graph.digraph.succ["a"]["b"]["triggers"]
     graph.remove("second")
-    assert [edge.id for edge in graph.direct_triggers("a")] == ["b after a on_success", "third"]
+    assert [edge.id for edge in graph.edges_out_of("a")] == ["b after a on_success", "third"]
     assert_sound(graph)
 
 

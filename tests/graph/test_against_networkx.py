@@ -159,7 +159,7 @@ class GraphAgainstNetworkx(RuleBasedStateMachine):
     def each_workflow_asks_its_triggers_in_creation_order(self) -> None:
         for workflow in self.workflows:
             expected = [t.id for t in self.triggers.values() if t.depends_on_workflow_id == workflow]
-            assert [edge.id for edge in self.graph.direct_triggers(workflow)] == expected
+            assert [edge.id for edge in self.graph.edges_out_of(workflow)] == expected
 
 
 TestGraphAgainstNetworkx = GraphAgainstNetworkx.TestCase

@@ -125,7 +125,7 @@ def test_creation_order_continues_after_a_refused_batch() -> None:
     with pytest.raises(CycleError):
         graph.add_all([depends("c", "a"), ManualTrigger(id="m", workflow_id="a"), depends("a", "c")])
     graph.add(depends("d", "a"))
-    assert [edge.seq for edge in graph.direct_triggers("a")] == [1, 2]
+    assert [edge.seq for edge in graph.edges_out_of("a")] == [1, 2]
 
 
 def test_a_check_of_the_outcome_ignores_the_way_there() -> None:

@@ -16,13 +16,13 @@ def test_a_replaced_trigger_keeps_its_place() -> None:
     for number, downstream in enumerate("bcd"):
         graph.add(depends(downstream, "a", id=f"t{number}"))
     graph.replace(depends("b", "a", id="t0", condition="on_failure", delay_minutes=7))
-    assert [edge.id for edge in graph.direct_triggers("a")] == ["t0", "t1", "t2"]
-    assert graph.direct_triggers("a")[0].delay_minutes == 7
+    assert [edge.id for edge in graph.edges_out_of("a")] == ["t0", "t1", "t2"]
+    assert graph.edges_out_of("a")[0].delay_minutes == 7
     graph.replace(depends("b", "x", id="t0"))
-    assert [edge.id for edge in graph.direct_triggers("a")] == ["t1", "t2"]
+    assert [edge.id for edge in graph.edges_out_of("a")] == ["t1", "t2"]
     assert ("a", "b") not in graph.digraph.edges
     graph.replace(depends("c", "a", id="t0", condition="on_completion"))
-    assert [edge.id for edge in graph.direct_triggers("a")] == ["t0", "t1", "t2"]
+    assert [edge.id for edge in graph.edges_out_of("a")] == ["t0", "t1", "t2"]
     assert [edge.id for edge in graph.digraph.edges["a", "c"]["triggers"]] == ["t0", "t1"]
     assert_sound(graph)
 
@@ -67,7 +67,7 @@ def test_a_trigger_may_change_its_kind() -> None:
     assert list(graph.digraph.edges) == []
     assert [trigger.id for trigger in graph.digraph.nodes["b"]["triggers"]] == ["b after a on_success", "later"]
     graph.replace(depends("b", "a", id="later"))
-    assert [edge.id for edge in graph.triggers_into("b")] == ["later"]
+    assert [edge.id for edge in graph.edges_into("b")] == ["later"]
     assert_sound(graph)
 
 

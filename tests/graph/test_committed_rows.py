@@ -17,13 +17,13 @@ def test_loading_equals_adding(pairs: list[tuple[int, int]], random: object) -> 
     graph = TriggerGraph()
     for number, (one, other) in enumerate(pairs):
         outcome(graph, [depends(f"w{one}", f"w{other}", id=f"t{number}")])
-    rows = [edge for workflow in graph.digraph for edge in graph.direct_triggers(workflow)]
+    rows = [edge for workflow in graph.digraph for edge in graph.edges_out_of(workflow)]
     random.shuffle(rows)  # type: ignore[attr-defined]
     loaded = TriggerGraph.load([(workflow, f"Name of {workflow}") for workflow in graph.digraph], rows)
     assert list(loaded.digraph) == list(graph.digraph)
     for workflow in graph.digraph:
-        assert loaded.direct_triggers(workflow) == graph.direct_triggers(workflow)
-        assert loaded.triggers_into(workflow) == graph.triggers_into(workflow)
+        assert loaded.edges_out_of(workflow) == graph.edges_out_of(workflow)
+        assert loaded.edges_into(workflow) == graph.edges_into(workflow)
         assert loaded.digraph.nodes[workflow]["name"] == f"Name of {workflow}"
     assert loaded.generations() == graph.generations()
     assert_sound(loaded)
@@ -33,10 +33,10 @@ def test_creation_order_continues_after_a_load() -> None:
     """What is added to a loaded graph comes after its rows."""
     graph = TriggerGraph.load([("a", None)], [row("b", "a", seq=7)])
     graph.add(depends("c", "a"))
-    assert [edge.seq for edge in graph.direct_triggers("a")] == [7, 8]
+    assert [edge.seq for edge in graph.edges_out_of("a")] == [7, 8]
     graph.put_edge(row("d", "a", seq=20))
     graph.add(depends("e", "a"))
-    assert [edge.seq for edge in graph.direct_triggers("a")] == [7, 8, 20, 21]
+    assert [edge.seq for edge in graph.edges_out_of("a")] == [7, 8, 20, 21]
 
 
 def test_strange_rows_are_kept() -> None:
@@ -44,10 +44,10 @@ def test_strange_rows_are_kept() -> None:
     strange = DependencyEdge("t1", "b", "a", "on_tuesday", -3, True, None, 1)
     again = strange._replace(id="t2", seq=2)
     graph = TriggerGraph.load([], [strange, again])
-    assert graph.direct_triggers("a") == (strange, again)
+    assert graph.edges_out_of("a") == (strange, again)
     assert graph.get("t1").dependency_condition == "on_tuesday"
     graph.put_edge(strange._replace(id="t3", seq=3))
-    assert [edge.id for edge in graph.triggers_into("b")] == ["t1", "t2", "t3"]
+    assert [edge.id for edge in graph.edges_into("b")] == ["t1", "t2", "t3"]
     assert graph.remove("t1").delay_minutes == -3
 
 
@@ -57,7 +57,7 @@ def test_a_row_is_put_in_place_of_its_old_self() -> None:
     graph.put_edge(row("b", "a", seq=1, id="t"))
     graph.put_edge(row("c", "a", seq=2))
     graph.put_edge(row("b", "a", seq=1, id="t")._replace(enabled=False))
-    assert [(edge.id, edge.enabled) for edge in graph.direct_triggers("a")] == [("t", False), ("row 2", True)]
+    assert [(edge.id, edge.enabled) for edge in graph.edges_out_of("a")] == [("t", False), ("row 2", True)]
     graph.put_edge(row("a", "b", seq=1, id="t"))
     assert set(graph.digraph.edges) == {("b", "a"), ("a", "c")}
     assert len(graph) == 2

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from flowforge_graph.errors import InvalidWorkflow, WorkflowNotFound
 from flowforge_graph.graph import TriggerGraph
+from flowforge_graph.model import DependencyTrigger
 from tests.graph.helpers import depends, graph_of, outcome
 
 
@@ -67,8 +68,8 @@ def test_a_depth_is_a_whole_number_of_at_least_one(depth: object) -> None:
     [
         TriggerGraph.upstream,
         TriggerGraph.downstream,
-        TriggerGraph.direct_triggers,
-        TriggerGraph.triggers_into,
+        TriggerGraph.edges_out_of,
+        TriggerGraph.edges_into,
         TriggerGraph.remove_workflow,
     ],
 )
@@ -87,11 +88,21 @@ def test_direct_triggers_are_those_a_completion_asks() -> None:
     graph.add(depends("b", "a", id="2", enabled=False))
     graph.add(depends("c", "a", id="3", condition="on_failure"))
     graph.add(depends("c", "b", id="4"))
-    assert [edge.id for edge in graph.direct_triggers("a")] == ["1", "2", "3"]
-    assert [edge.id for edge in graph.triggers_into("c")] == ["1", "3", "4"]
-    assert graph.direct_triggers("c") == ()
+    assert [edge.id for edge in graph.edges_out_of("a")] == ["1", "2", "3"]
+    assert [edge.id for edge in graph.edges_into("c")] == ["1", "3", "4"]
+    assert graph.edges_out_of("c") == ()
 
 
 def test_an_empty_graph_has_no_generations() -> None:
     """The questions about the whole graph answer empty lists."""
     assert TriggerGraph().generations() == TriggerGraph().topological_order() == []
+
+
+def test_direct_triggers_are_the_values_that_were_added() -> None:
+    """Asked for values, the graph answers equal ones, whatever it keeps itself."""
+    first = DependencyTrigger(workflow_id="b", depends_on_workflow_id="a", delay_minutes=5)
+    second = DependencyTrigger(workflow_id="c", depends_on_workflow_id="a", enabled=False, source="file")
+    graph = TriggerGraph()
+    graph.add_all([first, second])
+    assert graph.direct_triggers("a") == [first, second]
+    assert graph.direct_triggers("b") == []

@@ -158,8 +158,8 @@ def test_attributes_read_like_dicts() -> None:
     """What edges and nodes carry compares, iterates and prints as a dict does."""
     graph = graph_of("ab")
     edge, node = graph.digraph.edges["a", "b"], graph.digraph.nodes["a"]
-    assert edge == {"triggers": graph.direct_triggers("a")}
-    assert (edge.get("triggers"), edge.get("weight", 1)) == (graph.direct_triggers("a"), 1)
+    assert edge == {"triggers": graph.edges_out_of("a")}
+    assert (edge.get("triggers"), edge.get("weight", 1)) == (graph.edges_out_of("a"), 1)
     assert repr(node) == "{'name': None}"
     assert (len(edge), len(node), dict(graph.digraph.graph), len(graph.digraph.graph)) == (1, 1, {}, 0)
     for mapping in (edge, node, graph.digraph.graph):

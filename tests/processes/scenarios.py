@@ -291,7 +291,7 @@ class Defining(Scenario):
         assert engine.get_execution(self.name("pending")).reason == "workflow_deleted"
         assert engine.graph.downstream(self.name("a")) == [self.name("c")]
         assert not engine.graph.has_workflow(self.name("b"))
-        (two,) = engine.graph.direct_triggers(self.name("a"))
+        (two,) = engine.graph.edges_out_of(self.name("a"))
         assert (two.id, two.enabled) == (self.name("two"), False)
 
 

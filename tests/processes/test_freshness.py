@@ -118,7 +118,7 @@ def churn(seed: int) -> list[Any]:
             assert upstream not in graph.downstream(upstream)
             graph.upstream(downstream)
             graph.generations()
-            graph.direct_triggers(upstream)
+            graph.edges_out_of(upstream)
             assert nx.is_directed_acyclic_graph(graph.snapshot().digraph)
         engine.get_dependency_graph(upstream, transitive=True)
 

@@ -121,13 +121,14 @@ def test_the_systems_clock_is_the_default(sqlite_url: str) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("mysql://x@y/z", "the database URL cannot be used|the driver of this database is missing"),
-        ("nonsense", "the database URL cannot be used"),
-        ("", "the database URL cannot be used"),
-        ("nosuch://x", "the database URL cannot be used"),
-        (5, "the database URL cannot be used"),
-        ("oracle://x@y/z", "the driver of this database is missing"),
-        ("postgresql://h:notaport/x", "the database URL cannot be used"),
+        ("mysql://x@y/z", "the database must be SQLite or PostgreSQL, not mysql"),
+        ("nonsense", "the database URL 'nonsense' cannot be used"),
+        ("", "the database URL '' cannot be used"),
+        ("nosuch://x", "the database must be SQLite or PostgreSQL, not nosuch"),
+        (5, "the database URL '5' cannot be used"),
+        ("oracle://x@y/z", "the database must be SQLite or PostgreSQL, not oracle"),
+        ("postgresql://h:notaport/x", "the database URL 'postgresql://h:notaport/x' cannot be used"),
+        ("postgresql://ann:geheim@h:notaport/x", r"the database URL 'postgresql://ann:\*\*\*@h:notaport/x' cannot be"),
     ],
 )
 def test_a_bad_url_is_one_sentence(target: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

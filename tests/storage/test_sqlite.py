@@ -56,7 +56,7 @@ def test_every_write_locks_before_it_reads(sqlite_url: str) -> None:
 
     with TriggerEngine(sqlite_url) as engine:
         engine.create_workflow("A")
-        for write in (lambda: engine.start("A"), lambda: engine.create_workflow("B"), engine.tick, engine.claim_due):
+        for write in (lambda: engine.start("A"), lambda: engine.create_workflow("B"), engine.claim_due):
             with statements_of(engine) as sent:
                 write()
             begins = [number for number, statement in enumerate(sent) if statement == "BEGIN IMMEDIATE"]

@@ -57,7 +57,7 @@ def _create_definitions(prefix: str, schema: str | None) -> None:
         sa.Column("trigger_name", sa.Text),
         sa.Column("source", sa.Text),
         sa.Column("cron_expression", sa.Text),
-        sa.Column("timezone", sa.Text),
+        sa.Column("timezone", sa.Text, server_default=sa.text("'UTC'")),
         sa.Column("misfire_policy", sa.Text),
         sa.Column("schedule_owner", sa.Text),
         sa.Column("planned_until", sa.BigInteger),
