@@ -6,7 +6,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import BindParameter, Connection, Integer, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Integer,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flowforge_graph.model import Claim, Execution
@@ -197,20 +210,31 @@ class ExecutionRows:
         roots: Collection[str] | None,
         ignore_delays: bool,
     ) -> list[Execution]:
-        """Pending, unclaimed and available, the longest waiting first; locked where others may claim too."""
-        columns = self._columns
-        available = columns.available_at <= now
+        """Pending, unclaimed and available; locked where others may claim too.
+
+        First those whose delay, backoff or turn is over, by that instant, then those that may start at once, by age:
+        a steady stream of the latter must not keep the former waiting.
+        """
+        available_at = self._columns.available_at
+        is_over = available_at <= now
         if ignore_delays:
-            available = or_(available, columns.available_at == columns.run_after)
+            is_over = or_(is_over, available_at == self._columns.run_after)
+        waited = self._due(connection, available_at > AT_ONCE, is_over, limit=limit, roots=roots)
+        left = limit - len(waited)
+        return waited + (self._due(connection, available_at == AT_ONCE, limit=left, roots=roots) if left else [])
+
+    def _due(
+        self, connection: Connection, *conditions: ColumnElement[bool], limit: int, roots: Collection[str] | None
+    ) -> list[Execution]:
         query = (
             select(self._table)
-            .where(text(DUE_PENDING), available)
-            .order_by(columns.available_at, columns.seq)
+            .where(text(DUE_PENDING), *conditions)
+            .order_by(self._columns.available_at, self._columns.seq)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         if roots is not None:
-            query = query.where(columns.root_execution_id.in_(roots))
+            query = query.where(self._columns.root_execution_id.in_(roots))
         return [execution_of(row) for row in connection.execute(query)]
 
     def claim(self, connection: Connection, claims: Sequence[Claim], *, claimed_by: str) -> None:

@@ -387,3 +387,18 @@ def test_looking_from_two_threads_forgets_nobody(make_engine: MakeEngine) -> Non
         if Interrupting.calls < interrupt_at:
             break
     assert Interrupting.calls < interrupt_at
+
+
+def test_a_stream_of_immediate_starts_keeps_nothing_waiting_that_is_due(
+    make_engine: MakeEngine, clock: FixedClock
+) -> None:
+    """What was delayed and is due now is claimed before what came later and may start at once."""
+    engine = make_engine()
+    make_workflows(engine, "A", "B")
+    engine.create_trigger(depends("B", "A", delay_minutes=1))
+    engine.complete("upstream", "completed", workflow_id="A")
+    clock.advance(minutes=1)
+    for _ in range(3):
+        engine.start("A")
+    assert [claim.execution.workflow_id for claim in engine.claim_due(2)] == ["B", "A"]
+    assert [claim.execution.workflow_id for claim in engine.claim_due(9)] == ["A", "A"]
