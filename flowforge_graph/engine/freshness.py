@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,7 +17,9 @@ from sqlalchemy import Connection
 from flowforge_graph.engine.shared_graph import SharedGraph
 from flowforge_graph.errors import DatabaseError, FlowforgeGraphError
 from flowforge_graph.graph import DependencyEdge, TriggerGraph
+from flowforge_graph.graph.bulk import collector_resting
 from flowforge_graph.storage import Change, Revision, Store
+from flowforge_graph.storage.tables import AnyRow
 
 logger = logging.getLogger("flowforge_graph.engine")
 
@@ -108,12 +110,12 @@ class LiveGraph:
         start = self._known
         for _ in range(_MAX_LOADS):
             before = self._store.changes.read(connection)
-            names = self._store.workflows.names(connection)
-            edges = self._store.triggers.edges(connection)
-            if self._store.changes.read(connection) == before:
-                graph = TriggerGraph.load(((row.id, row.name) for row in names), (_edge_of_row(row) for row in edges))
-                self._adopt(graph, before, instead_of=start)
-                return
+            with collector_resting():
+                names = self._store.workflows.names(connection)
+                edges = self._store.triggers.edges(connection)
+                if self._store.changes.read(connection) == before:
+                    self._adopt(_graph_of(names, edges), before, instead_of=start)
+                    return
         raise DatabaseError("the graph changes faster than it can be read: try again")
 
     def _adopt(self, graph: TriggerGraph, revision: Revision, *, instead_of: Revision | None) -> None:
@@ -145,9 +147,27 @@ def _continues(known: Revision, committed: Revision) -> bool:
     )
 
 
-def _edge_of_row(row: object) -> DependencyEdge:
-    edge = DependencyEdge._make(row)  # type: ignore[arg-type]
-    return edge._replace(enabled=bool(edge.enabled))
+def _graph_of(names: Iterable[AnyRow], edges: Iterable[AnyRow]) -> TriggerGraph:
+    """The graph of stored rows, in which each text that rows repeat is kept once."""
+    texts: dict[str, str] = {}
+    return TriggerGraph.load(
+        ((texts.setdefault(workflow_id, workflow_id), name) for workflow_id, name in names),
+        _edges_of(edges, texts.setdefault),
+    )
+
+
+def _edges_of(rows: Iterable[AnyRow], once: Callable[[str, str], str]) -> Iterator[DependencyEdge]:
+    for trigger_id, workflow_id, upstream, condition, delay, enabled, name, seq in rows:
+        yield DependencyEdge(
+            trigger_id,
+            once(workflow_id, workflow_id),
+            once(upstream, upstream),
+            once(condition, condition),
+            delay,
+            bool(enabled),
+            name,
+            seq,
+        )
 
 
 def _put_workflow(graph: TriggerGraph, change: Change) -> None:

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from flowforge_graph.graph.edges import DependencyEdge, Entry, seq_of
 from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes, attributes_of_one
+
+
+@contextmanager
+def collector_resting() -> Iterator[None]:
+    """Without cyclic garbage collection meanwhile, unless another thread wants it.
+
+    What is made in bulk stays and holds no cycle; looking through all of it again and again would take as long as
+    making it.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def link_all(

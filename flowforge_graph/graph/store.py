@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flowforge_graph.errors import CycleError, DuplicateTrigger, InvalidTrigger, TriggerNotFound, shown
-from flowforge_graph.graph.bulk import link_all, with_edge, without_edge
+from flowforge_graph.graph.bulk import collector_resting, link_all, with_edge, without_edge
 from flowforge_graph.graph.duplicates import refuse_equal_edge, refuse_equal_standalone, refuse_used_id
 from flowforge_graph.graph.edges import (
     AnyTrigger,
@@ -204,6 +204,10 @@ class TriggerStore:
 
     def add_unordered(self, triggers: Iterable[AnyTrigger]) -> bool:
         """Link all, then order the whole graph in one pass. False, with some of them linked, if one cannot stay."""
+        with collector_resting():
+            return self._add_unordered(triggers)
+
+    def _add_unordered(self, triggers: Iterable[AnyTrigger]) -> bool:
         edges: list[DependencyEdge] = []
         kept: list[DependencyTrigger] = []
         for seq, trigger in enumerate(triggers, start=self.last_seq + 1):
