@@ -7,11 +7,13 @@ because a service that only wants the next run has no engine whose clock could b
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 
 from flowforge_graph.errors import InvalidSchedule, shown
 from flowforge_graph.schedules.cron import CronExpression
 from flowforge_graph.schedules.descriptions import describe
-from flowforge_graph.schedules.preview import preview_schedule
+from flowforge_graph.schedules.occurrences import fire_times
+from flowforge_graph.schedules.preview import checked_count
 from flowforge_graph.schedules.zones import zone
 
 
@@ -49,9 +51,9 @@ def calculate_next_runs(
         InvalidSchedule: the expression, the zone or the count cannot be accepted.
         InvalidTime: ``start`` is naive.
     """
-    where = zone(timezone)
-    preview = preview_schedule(expr, where, count, _present() if start is None else start)
-    return [run.astimezone(where) for run in preview.next_runs]
+    expression, where = CronExpression.parse(expr), zone(timezone)
+    runs = fire_times(expression, where, _present() if start is None else start)
+    return [run.astimezone(where) for run in islice(runs, checked_count(count))]
 
 
 def calculate_next_run(expr: str, timezone: object = "UTC", start: datetime | None = None) -> datetime:
