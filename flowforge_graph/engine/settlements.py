@@ -94,6 +94,9 @@ class Settlements:
         The default guard is that the execution is still pending. ``leaving`` names workflows that this transaction
         deletes: their triggers are asked no more.
         """
+        if not completions:
+            # No look at the graph either: the caller may have written rows that are not committed yet.
+            return []
         guards = guards or [Guard(only_pending=True)] * len(completions)
         batch = self._read(connection, completions, leaving)
         for completion, guard in zip(completions, guards, strict=True):

@@ -274,7 +274,7 @@ class ExecutionRows:
         for batch in in_batches(sorted(tokens)):
             connection.execute(
                 update(self._table)
-                .where(columns.claim_token.in_(batch), columns.status.in_(LIVE_STATUSES))
+                .where(columns.claim_token.in_(batch), text(LIVE_CLAIM))
                 .values(claim_renewals=columns.claim_renewals + 1)
             )
         wanted = frozenset(tokens)

@@ -45,7 +45,7 @@ def engine(make_engine: Callable[..., TriggerEngine]) -> TriggerEngine:
 
 
 def plans_of(engine: TriggerEngine, action: Callable[[], object], about: str) -> str:
-    """How the database plans each SELECT of ``action`` on the table ``about``."""
+    """How the database plans each SELECT and UPDATE of ``action`` on the table ``about``."""
     database = engine._context.store.database
     sent: list[tuple[str, Any]] = []
 
@@ -60,7 +60,8 @@ def plans_of(engine: TriggerEngine, action: Callable[[], object], about: str) ->
         return "\n".join(
             str(row[-1])
             for statement, parameters in sent
-            if statement.lstrip().startswith("SELECT") and f"FROM {about}" in statement
+            if statement.startswith(f"UPDATE {about}")
+            or (statement.startswith("SELECT") and f"FROM {about}" in statement)
             for row in connection.exec_driver_sql(explain + statement, parameters)
         )
 
@@ -79,9 +80,12 @@ def test_the_next_due_execution_is_found_by_the_partial_index(engine: TriggerEng
 
 
 def test_live_claims_are_found_by_their_partial_index(engine: TriggerEngine) -> None:
-    """Observing leases looks at what is claimed only."""
+    """Renewing and observing leases looks at what is claimed only."""
     claim = engine.claim_due(1)[0]
-    assert "ix_executions_live_claim" in plans_of(engine, lambda: engine.renew(claim), "executions")
+    renewing = plans_of(engine, lambda: engine.renew(claim), "executions")
+    assert "ix_executions_live_claim" in renewing
+    assert "SCAN executions" not in renewing
+    assert "Seq Scan on executions" not in renewing
     assert "ix_executions_live_claim" in plans_of(engine, lambda: engine.claim_due(1), "executions")
 
 
