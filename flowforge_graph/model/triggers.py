@@ -17,11 +17,10 @@ from flowforge_graph.model.ids import (
 )
 from flowforge_graph.model.json_values import JsonObject, checked_json_object
 from flowforge_graph.model.values import Instant, Value, checked, within
-from flowforge_graph.schedules import CronExpression, zone
+from flowforge_graph.schedules import CronExpression, MisfirePolicy, zone
 
 TriggerType = Literal["manual", "scheduled", "dependency", "event"]
 Condition = Literal["on_success", "on_failure", "on_completion"]
-MisfirePolicy = Literal["latest", "all", "skip"]
 ScheduleOwner = Literal["engine", "prefect"]
 
 TRIGGER_TYPES: tuple[str, ...] = get_args(TriggerType)

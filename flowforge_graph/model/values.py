@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -13,11 +13,11 @@ from pydantic_core import ErrorDetails
 from flowforge_graph.errors import (
     FlowforgeGraphError,
     InvalidExecution,
-    InvalidTime,
     InvalidTrigger,
     InvalidWorkflow,
     shown,
 )
+from flowforge_graph.schedules import aware
 
 
 class Value(BaseModel):
@@ -80,10 +80,8 @@ def _nearest(field: str, kind: type[Value]) -> str:
 
 
 def as_instant(value: object, *, field: str = "time") -> datetime:
-    """Return ``value`` as an aware UTC datetime; anything naive or not a datetime raises :class:`InvalidTime`."""
-    if not isinstance(value, datetime) or value.tzinfo is None or value.utcoffset() is None:
-        raise InvalidTime(f"{field} must be a datetime with a time zone, not {shown(value)}")
-    return value.astimezone(UTC)
+    """Return ``value`` as an aware UTC datetime; raise :class:`InvalidTime` for anything that names no instant."""
+    return aware(value, field)
 
 
 Instant = Annotated[datetime, BeforeValidator(as_instant)]

@@ -60,7 +60,7 @@ def first_fire_time_after(expression: CronExpression, zone: ZoneInfo, start: dat
 
 
 def aware(value: object, name: str) -> datetime:
-    """The same datetime in UTC, refused where it names no instant.
+    """The same datetime in UTC, refused where it names no instant (rule 22).
 
     Args:
         value: what a caller handed over.
@@ -69,10 +69,9 @@ def aware(value: object, name: str) -> datetime:
     Raises:
         InvalidTime: not a datetime, or a naive one, or beyond the years 1 to 9999 in UTC.
     """
-    if not isinstance(value, datetime):
-        raise InvalidTime(f"{name} must be an aware datetime, not {shown(value)}")
-    if value.utcoffset() is None:
-        raise InvalidTime(f"{name} {shown(value.isoformat())} has no time zone; give an aware datetime")
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        given = value.isoformat() if isinstance(value, datetime) else value
+        raise InvalidTime(f"{name} must be a datetime with a time zone, not {shown(given)}")
     try:
         return value.astimezone(UTC)
     except OverflowError as error:

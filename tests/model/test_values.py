@@ -216,6 +216,8 @@ def test_instants_are_utc() -> None:
     for bad in (datetime(2026, 1, 1), "2026-01-01", 0, None):
         with pytest.raises(InvalidTime, match="when must be a datetime with a time zone"):
             as_instant(bad, field="when")
+    with pytest.raises(InvalidTime, match=r"when .* is outside the years 1 to 9999 of UTC"):
+        as_instant(datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))), field="when")
 
 
 _SAMPLES: list[FlowforgeGraphError] = [

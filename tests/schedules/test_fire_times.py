@@ -78,9 +78,9 @@ def test_the_last_minute_of_time_is_still_a_fire_time() -> None:
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        (datetime(2026, 1, 1), "has no time zone"),
-        ("2026-01-01", "must be an aware datetime"),
-        (1_767_225_600, "must be an aware datetime"),
+        (datetime(2026, 1, 1), "start must be a datetime with a time zone, not '2026-01-01T00:00:00'"),
+        ("2026-01-01", "must be a datetime with a time zone"),
+        (1_767_225_600, "must be a datetime with a time zone"),
         (datetime.min.replace(tzinfo=timezone(timedelta(hours=5))), "outside the years"),
         (datetime.max.replace(tzinfo=timezone(-timedelta(hours=5))), "outside the years"),
     ],
