@@ -130,8 +130,9 @@ class Definitions:
 
     def stored(self) -> StoredDefinitions:
         """Everything that is defined, as of one instant."""
-        with self._context.store.database.read() as connection:
-            return self._all(connection)
+        store = self._context.store
+        with store.database.read() as connection:
+            return store.changes.while_unchanged(connection, lambda: self._all(connection))
 
     def change_definitions(self, decide: Callable[[StoredDefinitions], DefinitionChanges]) -> DefinitionChanges:
         """Decide purely from what is stored and write the decision, under one lock."""

@@ -60,7 +60,6 @@ class _Batch:
     pruned: dict[str, tuple[str, str]]
     stored_verdicts: dict[str, tuple[Verdict, ...]]
     leaving: frozenset[str]
-    results: dict[str, CompletionResult] = field(default_factory=dict)
     ended: list[Execution] = field(default_factory=list)
     recorded: list[Execution] = field(default_factory=list)
     starts: list[Execution] = field(default_factory=list)

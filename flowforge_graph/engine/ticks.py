@@ -28,19 +28,17 @@ class Ticks:
         instant = self._context.now(now)
         if not self._is_any_due(instant):
             return TickResult()
-        evaluations: list[ScheduleEvaluation] = []
+        steps: list[TickResult] = []
         after_seq = 0
         while True:
-            batch, after_seq = self._tick_some(instant, after_seq)
-            evaluations += batch
+            step, after_seq = self._tick_some(instant, after_seq)
+            steps.append(step)
             if after_seq == 0:
                 break
-        if evaluations:
+        started = tuple(execution_id for step in steps for execution_id in step.started_execution_ids)
+        if started:
             self._context.wake.call()
-        return TickResult(
-            started_execution_ids=tuple(start.id for evaluation in evaluations for start in evaluation.starts),
-            drops=tuple(drop for evaluation in evaluations for drop in evaluation.drops),
-        )
+        return TickResult(started_execution_ids=started, drops=tuple(drop for step in steps for drop in step.drops))
 
     def _is_any_due(self, now: datetime) -> bool:
         """A look without the write lock: most ticks find nothing, and need not keep writers waiting."""
@@ -48,17 +46,16 @@ class Ticks:
             next_due_at = self._context.store.triggers.next_due_at(connection)
         return next_due_at is not None and next_due_at <= to_seconds(now)
 
-    def _tick_some(self, now: datetime, after_seq: int) -> tuple[list[ScheduleEvaluation], int]:
-        """One transaction: the schedules it moved on, and where the next one begins (0: there is none)."""
+    def _tick_some(self, now: datetime, after_seq: int) -> tuple[TickResult, int]:
+        """One transaction: what it did, and where the next one begins (0: there is none)."""
 
-        def work(connection: Connection) -> tuple[list[ScheduleEvaluation], int]:
+        def work(connection: Connection) -> tuple[TickResult, int]:
             rows = self._context.store.triggers.due(
                 connection, now=to_seconds(now), after_seq=after_seq, limit=SCHEDULES_PER_TRANSACTION
             )
             evaluations = self._evaluate(connection, [trigger for _, trigger in rows if trigger is not None], now)
             moved = [evaluation for evaluation in evaluations if self._advance(connection, evaluation)]
-            self._write(connection, moved, now)
-            return moved, rows[-1][0] if len(rows) == SCHEDULES_PER_TRANSACTION else 0
+            return self._write(connection, moved, now), rows[-1][0] if len(rows) == SCHEDULES_PER_TRANSACTION else 0
 
         return self._context.store.database.run(work)
 
@@ -85,7 +82,7 @@ class Ticks:
             last_run_at=to_seconds(evaluation.last_run_at),
         )
 
-    def _write(self, connection: Connection, evaluations: list[ScheduleEvaluation], now: datetime) -> None:
+    def _write(self, connection: Connection, evaluations: list[ScheduleEvaluation], now: datetime) -> TickResult:
         settings, store = self._context.settings, self._context.store
         starts = [start for evaluation in evaluations for start in evaluation.starts]
         spread, self._next_missed_start = spread_missed_starts(
@@ -97,5 +94,7 @@ class Ticks:
         )
         # A clock set back and a schedule enabled anew plan the same fire times again; pruned ones are done as well.
         pruned = store.tombstones.of(connection, [start.id for start in spread])
-        store.executions.insert_new(connection, [start for start in spread if start.id not in pruned])
-        store.schedule_drops.insert(connection, [drop for evaluation in evaluations for drop in evaluation.drops])
+        started = store.executions.insert_new(connection, [start for start in spread if start.id not in pruned])
+        drops = [drop for evaluation in evaluations for drop in evaluation.drops]
+        store.schedule_drops.insert(connection, drops)
+        return TickResult(started_execution_ids=tuple(started), drops=tuple(drops))

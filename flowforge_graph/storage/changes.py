@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from flowforge_graph.errors import DatabaseError
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.tables import Tables
 
 # So many log rows are kept for processes that look late; who looks later than that loads the whole graph.
 KEPT_CHANGES: Final = 10_000
+_MAX_LOOKS: Final = 100
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +58,15 @@ class ChangeRows:
     def read(self, connection: Connection) -> Revision:
         """The revision row as committed."""
         return _revision_of(connection.execute(self._read).one())
+
+    def while_unchanged(self, connection: Connection, look: Callable[[], Seen]) -> Seen:
+        """What ``look`` reads, in any number of statements, of one instant: again where a change came in between."""
+        for _ in range(_MAX_LOOKS):
+            before = self.read(connection)
+            seen = look()
+            if self.read(connection) == before:
+                return seen
+        raise DatabaseError("the graph changes faster than it can be read: try again")
 
     def lock(self, connection: Connection) -> Revision:
         """The revision row, locked until the end of the transaction: graph changes happen one after another.

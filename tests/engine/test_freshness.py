@@ -302,3 +302,21 @@ def test_changes_are_numbered_densely(pair: Pair) -> None:
     numbers = [number for (number,) in rows(one, "SELECT revision FROM graph_changes ORDER BY revision")]
     assert numbers == list(range(1, len(numbers) + 1))
     assert isinstance(one._context.store.changes, ChangeRows)
+
+
+def test_definitions_are_read_as_of_one_instant(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is planned or exported never holds a workflow without the triggers that went with it."""
+    one, two = pair
+    two.create_trigger(depends("B", "A"))
+    triggers = one._context.store.triggers
+    find = triggers.find
+
+    def find_after_a_change(*arguments: Any, **filters: Any) -> Any:
+        with suppress(WorkflowNotFound):
+            two.delete_workflow("B")
+        return find(*arguments, **filters)
+
+    monkeypatch.setattr(triggers, "find", find_after_a_change)
+    stored = one.stored_definitions()
+    assert "B" not in stored.workflows
+    assert not stored.triggers

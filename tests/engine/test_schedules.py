@@ -184,15 +184,16 @@ def test_a_clock_set_back_fires_nothing_twice(engine: TriggerEngine, clock: Fixe
     for execution in engine.list_executions():
         engine.complete(execution.id, "completed")
     clock.set(at(40))
-    engine.tick()
+    started = engine.tick().started_execution_ids
     assert fires(engine) == [at(10), at(20), at(30), at(40)]
+    assert started == (engine.list_executions()[0].id,)
     engine.complete(engine.list_executions()[0].id, "completed")
     clock.set(at(5))
     engine.disable_trigger(trigger.id)
     engine.enable_trigger(trigger.id)
     assert engine.prune(at(60)).executions == 4
     clock.set(at(50))
-    engine.tick()
+    assert len(engine.tick().started_execution_ids) == 1
     assert fires(engine) == [at(50)]
 
 
