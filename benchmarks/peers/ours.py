@@ -1,0 +1,26 @@
+"""This package: one thread reports completions, then the local executor runs what they started."""
+
+from __future__ import annotations
+
+from benchmarks.measure import seconds_of
+from benchmarks.peers.answers import answer, arguments
+from benchmarks.worlds import count_of, make_fan_out, seed
+from flowforge_graph import LocalExecutor, TriggerEngine
+
+DURABILITY = "Each completion is on the disk before the call returns; each run is claimed, marked and recorded"
+
+
+def main() -> None:
+    """Fan out, then run."""
+    url, completions = arguments()
+    with TriggerEngine(url, executor=LocalExecutor()) as engine:
+        make_fan_out(engine)
+        ids = seed(engine, "e", completions)
+        fan_out = seconds_of(lambda: [engine.complete(i, "completed") for i in ids])
+        run = seconds_of(engine.run_until_idle)
+    ran = count_of(url, workflow_ids=[f"down{n}" for n in range(5)], status="completed")
+    answer(fan_out=fan_out, run=run, ran=ran, durability=DURABILITY)
+
+
+if __name__ == "__main__":
+    main()
