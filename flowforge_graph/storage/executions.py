@@ -272,11 +272,10 @@ class ExecutionRows:
         columns = self._columns
         renewed: dict[str, LiveClaim] = {}
         for batch in in_batches(sorted(tokens)):
-            connection.execute(
-                update(self._table)
-                .where(columns.claim_token.in_(batch), text(LIVE_CLAIM))
-                .values(claim_renewals=columns.claim_renewals + 1)
-            )
+            believed = (columns.claim_token.in_(batch), text(LIVE_CLAIM))
+            # An update alone would lock in any order, and deadlock with a batch of completions.
+            connection.execute(select(columns.id).where(*believed).order_by(columns.id).with_for_update()).all()
+            connection.execute(update(self._table).where(*believed).values(claim_renewals=columns.claim_renewals + 1))
         wanted = frozenset(tokens)
         renewed.update((claim.token, claim) for claim in self.live_claims(connection) if claim.token in wanted)
         return renewed

@@ -83,3 +83,18 @@ def test_starts_are_marked_in_the_order_in_which_completions_lock(
     update = next(number for number, statement in enumerate(sent) if "SET status=" in statement)
     assert "ORDER BY executions.id" in sent[update - 1]
     assert "FOR UPDATE" in sent[update - 1] or engine._context.store.database.is_sqlite
+
+
+def test_leases_are_renewed_in_the_order_in_which_completions_lock(make_engine: MakeEngine) -> None:
+    """The rows of all renewed claims are locked by id before any is changed, as marking does."""
+    executor = Holding()
+    engine = make_engine(executor=executor)
+    engine.create_workflow("a")
+    for execution_id in ("two", "one"):
+        engine.start("a", execution_id=execution_id)
+    assert engine.dispatch_due() == 2
+    with statements_of(engine) as sent:
+        assert not executor.host.renew(["one", "two"]).lost
+    update = next(number for number, statement in enumerate(sent) if "SET claim_renewals=" in statement)
+    assert "ORDER BY executions.id" in sent[update - 1]
+    assert "FOR UPDATE" in sent[update - 1] or engine._context.store.database.is_sqlite
