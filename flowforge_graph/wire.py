@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flowforge_graph.errors import CycleError, FlowforgeGraphError
 from flowforge_graph.model import (
     CommandRun,
     CompletionResult,
@@ -189,12 +188,6 @@ def deletion_document(deletion: WorkflowDeletion) -> Document:
         "deletedTriggerIds": list(deletion.deleted_trigger_ids),
         "cancelledExecutionIds": list(deletion.cancelled_execution_ids),
     }
-
-
-def error_document(error: FlowforgeGraphError) -> Document:
-    """The error shape: one sentence, and the chain of a refused cycle."""
-    chain = {"chain": list(error.chain)} if isinstance(error, CycleError) else {}
-    return {"error": str(error), **chain}
 
 
 def _only(keys: Sequence[str], document: Document) -> Document:

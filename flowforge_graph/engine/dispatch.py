@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Collection
@@ -42,10 +41,8 @@ class HeldExecutions:
 
     @property
     def namespace(self) -> str:
-        """A short name of this database, equal in every process that opens it by the same URL."""
-        database = self._context.store.database
-        name = f"{database.name}\n{database.tables.version_table}\n{database.tables.metadata.schema}"
-        return hashlib.sha256(name.encode()).hexdigest()[:16]
+        """The name that this database carries in itself: equal in every process, by whatever URL it was opened."""
+        return self._context.store.epoch
 
     def hold(self, claim: Claim) -> None:
         """Hold a claim from before its execution starts: its end may be reported before ``start`` returns."""

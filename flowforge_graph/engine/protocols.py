@@ -59,7 +59,7 @@ class ExecutionHost(Protocol):
 
     @property
     def namespace(self) -> str:
-        """A short name of this database (a hash), equal in every process of this host that uses it."""
+        """A short name of this database, equal in every process that uses it."""
 
     def renew(self, execution_ids: Collection[str]) -> Renewal:
         """Renew the leases of the executions that this executor still runs. Raises DatabaseError; try again then."""

@@ -44,10 +44,11 @@ class Store:
         self.schedule_drops = ScheduleDropRows(tables)
         self.tombstones = TombstoneRows(tables)
         self.changes = ChangeRows(tables)
-        self._make_revision_row()
+        self.epoch = self._stored_epoch()
 
-    def _make_revision_row(self) -> None:
+    def _stored_epoch(self) -> str:
+        """What tells this database from every other one, by whatever URL it is opened; written at the first opening."""
         with self.database.read() as connection:
             if self.changes.exists(connection):
-                return
-        self.database.run(lambda connection: self.changes.create(connection, epoch=new_id()))
+                return self.changes.read(connection).epoch
+        return self.database.run(lambda connection: self.changes.create(connection, epoch=new_id()))

@@ -46,10 +46,11 @@ class ChangeRows:
         self._changes = tables.changes
         self._read = select(self._revision)
 
-    def create(self, connection: Connection, *, epoch: str) -> None:
-        """Write the one revision row where it is not there yet."""
+    def create(self, connection: Connection, *, epoch: str) -> str:
+        """Write the one revision row where it is not there yet, and answer the epoch that is stored."""
         if not self.exists(connection):
             connection.execute(insert(self._revision).values(id=1, epoch=epoch, revision=0, compacted_to=0))
+        return self.read(connection).epoch
 
     def exists(self, connection: Connection) -> bool:
         """Whether the revision row was written."""

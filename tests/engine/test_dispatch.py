@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,18 @@ def test_token_and_attempt_are_committed_before_the_executor_is_called(make_engi
     assert seen == [[("pending", 1, True)]]
     execution = engine.get_execution("one")
     assert (execution.status, execution.external_id, execution.attempt) == ("running", "there-one", 1)
+
+
+def test_a_database_has_one_name_by_whatever_url_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 12: the locks that keep attempts apart are of the database, not of its spelling."""
+
+    def name_of(url: str) -> str:
+        with TriggerEngine(url) as engine:
+            return engine._dispatcher._held.namespace
+
+    monkeypatch.chdir(tmp_path)
+    assert name_of("sqlite:///one.db") == name_of(f"sqlite:///{tmp_path}/one.db")
+    assert name_of("sqlite:///one.db") != name_of("sqlite:///two.db")
 
 
 def test_an_engine_without_an_executor_dispatches_nothing(make_engine: MakeEngine) -> None:
