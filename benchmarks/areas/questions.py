@@ -13,7 +13,7 @@ from benchmarks.measure import Measured, Row, at_least, at_most, each, seconds_o
 from benchmarks.sizes import Sizes
 from flowforge_graph import CycleError, DependencyTrigger, TriggerGraph
 
-_SAMPLE = 50
+_SAMPLE = 100
 _QUERIES = 5
 
 
@@ -107,7 +107,7 @@ def refusals(sizes: Sizes, _databases: Databases) -> Iterator[Row]:
     pairs = dense(sizes.deep_edges, per_workflow=10)
     graph, bare = TriggerGraph(), nx.DiGraph(pairs)
     graph.add_all(triggers_of(pairs))
-    closing = _closing_edges(bare, graph.topological_order(), count=_SAMPLE * 4)
+    closing = _closing_edges(bare, graph.topological_order(), count=_SAMPLE * 2)
     triggers = [DependencyTrigger(workflow_id=d, depends_on_workflow_id=u) for u, d in closing]
     chains: list[tuple[str, ...] | None] = []
 
