@@ -76,10 +76,10 @@ def _aware(text: str) -> datetime:
     from flowforge_graph.model import as_instant
 
     try:
-        return as_instant(datetime.fromisoformat(text))
+        return as_instant(datetime.fromisoformat(text), field="--before")
     except InvalidTime as error:
-        raise Refusal(f"--before needs a time zone, as in 2026-01-01T00:00:00Z, not {shown(text[:80])!r}") from error
-    except (ValueError, OverflowError) as error:
+        raise Refusal(f"{error}; write one such as 2026-01-01T00:00:00Z") from error
+    except ValueError as error:
         raise Refusal(f"--before must be an ISO 8601 time, not {shown(text[:80])!r}") from error
 
 

@@ -25,7 +25,8 @@ from flowforge_graph.definitions.trigger_ids import described, free_id, full_key
 from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
 from flowforge_graph.errors import DuplicateTrigger, WorkflowConflict, shown
 from flowforge_graph.graph import TriggerGraph
-from flowforge_graph.model import DependencyTrigger, ScheduledTrigger, Workflow
+from flowforge_graph.graph.duplicates import unique_key
+from flowforge_graph.model import DependencyTrigger, Workflow
 from flowforge_graph.model.values import Value
 
 _WORKFLOW_FIELDS: Final = ("name", "description", "run", "run_folder", "tags", "source")
@@ -163,7 +164,7 @@ class _Rows:
         self._stored = stored
         own = definitions.name
         self._own = {full_key(row): row for row in stored.triggers.values() if row.source == own}
-        self._unique = {key: row for row in stored.triggers.values() if row.source != own and (key := _unique_key(row))}
+        self._unique = {key: row for row in stored.triggers.values() if row.source != own and (key := unique_key(row))}
         self._found: dict[str, AnyTrigger] = {}
         self._taken: set[str] = set()
 
@@ -177,7 +178,7 @@ class _Rows:
         return self._found
 
     def _row_of_another(self, trigger: AnyTrigger) -> AnyTrigger | None:
-        return self._usable(self._unique.get(_unique_key(trigger)), trigger)
+        return self._usable(self._unique.get(unique_key(trigger)), trigger)
 
     def _row_of_same_id(self, trigger: AnyTrigger) -> AnyTrigger | None:
         return self._usable(self._stored.triggers.get(trigger.id), trigger)
@@ -193,16 +194,6 @@ class _Rows:
             place = self._definitions.trigger_places[trigger.id]
             raise DuplicateTrigger(f"{place}the {described(row)} belongs to source '{row.source}' already", row.id)
         return row
-
-
-def _unique_key(trigger: AnyTrigger) -> tuple[str | None, ...]:
-    """What the database lets stand only once, whatever the source; empty for kinds without such a rule."""
-    if isinstance(trigger, DependencyTrigger):
-        return full_key(trigger)
-    if isinstance(trigger, ScheduledTrigger):
-        schedule = (trigger.cron_expression, trigger.timezone)
-        return (trigger.workflow_id, trigger.trigger_type, trigger.trigger_name, *schedule)
-    return ()
 
 
 def _removed_triggers(

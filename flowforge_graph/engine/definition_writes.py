@@ -18,6 +18,7 @@ from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.freshness import ChangeKind, is_stored
 from flowforge_graph.engine.settlements import Settlements
 from flowforge_graph.errors import DuplicateTrigger, FlowforgeGraphError, InvalidTrigger, WorkflowNotFound
+from flowforge_graph.graph.duplicates import unique_key
 from flowforge_graph.graph.edges import edge_of
 from flowforge_graph.model import Completion, DependencyTrigger, ScheduledTrigger, Workflow, WorkflowDeletion
 from flowforge_graph.model.executions import WORKFLOW_DELETED
@@ -153,7 +154,7 @@ class DefinitionWrites:
         workflow_ids = {trigger.workflow_id for trigger in puts if isinstance(trigger, ScheduledTrigger)}
         leaving = set(gone)
         return {
-            _schedule_key(trigger): trigger.id
+            unique_key(trigger): trigger.id
             for trigger in self._context.store.triggers.of_workflows(connection, workflow_ids)
             if isinstance(trigger, ScheduledTrigger) and trigger.id not in leaving
         }
@@ -202,14 +203,7 @@ class DefinitionWrites:
 
 
 def _takes_another_place(trigger: AnyTrigger, stored: AnyTrigger | None) -> bool:
-    return stored is not None and _unique_key(trigger) != _unique_key(stored)
-
-
-def _unique_key(trigger: AnyTrigger) -> tuple[str, ...]:
-    """What no other trigger may have, beside the id."""
-    if isinstance(trigger, DependencyTrigger):
-        return (trigger.workflow_id, trigger.depends_on_workflow_id, trigger.dependency_condition)
-    return _schedule_key(trigger) if isinstance(trigger, ScheduledTrigger) else ()
+    return stored is not None and unique_key(trigger) != unique_key(stored)
 
 
 def _put_change(trigger: AnyTrigger, seq: int) -> Change:
@@ -270,14 +264,10 @@ def _repeated_id(trigger: AnyTrigger, seen: set[str]) -> FlowforgeGraphError | N
     return None
 
 
-def _schedule_key(trigger: ScheduledTrigger) -> tuple[str, ...]:
-    return (trigger.workflow_id, trigger.trigger_name or "", trigger.cron_expression, trigger.timezone)
-
-
 def _repeated_schedule(trigger: AnyTrigger, schedules: dict[tuple[str, ...], str]) -> FlowforgeGraphError | None:
     if not isinstance(trigger, ScheduledTrigger):
         return None
-    existing = schedules.setdefault(_schedule_key(trigger), trigger.id)
+    existing = schedules.setdefault(unique_key(trigger), trigger.id)
     if existing == trigger.id:
         return None
     return DuplicateTrigger(

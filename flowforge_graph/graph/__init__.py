@@ -1,6 +1,6 @@
 """The heart: the trigger graph over networkx, kept free of cycles by an incremental topological order."""
 
-from flowforge_graph.graph.duplicates import says_the_same
+from flowforge_graph.graph.duplicates import unique_key
 from flowforge_graph.graph.edges import AnyTrigger, DependencyEdge, StandaloneTrigger
 from flowforge_graph.graph.read_only import EdgeAttributes, GraphIsReadOnly, NodeAttributes, ReadOnlyDiGraph
 from flowforge_graph.graph.trigger_graph import TriggerGraph
@@ -14,5 +14,5 @@ __all__ = [
     "ReadOnlyDiGraph",
     "StandaloneTrigger",
     "TriggerGraph",
-    "says_the_same",
+    "unique_key",
 ]

@@ -9,26 +9,17 @@ from flowforge_graph.graph.edges import AnyTrigger, DependencyEdge, StandaloneTr
 from flowforge_graph.model import DependencyTrigger, ScheduledTrigger
 
 
-def says_the_same(one: AnyTrigger, other: AnyTrigger) -> bool:
-    """Whether two triggers of different id may not both be stored.
+def unique_key(trigger: AnyTrigger) -> tuple[str, ...]:
+    """What no two triggers of different id may share (rule 2); empty where triggers may repeat.
 
-    Dependency triggers: same workflow, upstream and condition. Scheduled triggers of one workflow: same name (or
-    neither has one) and same cron and zone. Manual and event triggers may repeat.
+    Dependency triggers: workflow, upstream and condition. Scheduled triggers: workflow, name (or none), cron and
+    zone. Manual and event triggers may repeat.
     """
-    if one.workflow_id != other.workflow_id:
-        return False
-    if isinstance(one, DependencyTrigger) and isinstance(other, DependencyTrigger):
-        return (one.depends_on_workflow_id, one.dependency_condition) == (
-            other.depends_on_workflow_id,
-            other.dependency_condition,
-        )
-    if isinstance(one, ScheduledTrigger) and isinstance(other, ScheduledTrigger):
-        return (one.trigger_name, one.cron_expression, one.timezone) == (
-            other.trigger_name,
-            other.cron_expression,
-            other.timezone,
-        )
-    return False
+    if isinstance(trigger, DependencyTrigger):
+        return (trigger.workflow_id, trigger.depends_on_workflow_id, trigger.dependency_condition)
+    if isinstance(trigger, ScheduledTrigger):
+        return (trigger.workflow_id, trigger.trigger_name or "", trigger.cron_expression, trigger.timezone)
+    return ()
 
 
 def refuse_used_id(trigger_id: str) -> DuplicateTrigger:
@@ -49,8 +40,9 @@ def refuse_equal_edge(edge: DependencyEdge, *, among: Iterable[DependencyEdge]) 
 
 def refuse_equal_standalone(trigger: StandaloneTrigger, *, among: Iterable[StandaloneTrigger]) -> None:
     """Raise DuplicateTrigger if a trigger of another id ``among`` those of the same workflow says the same."""
-    for other in among:
-        if other.id != trigger.id and says_the_same(trigger, other):
+    key = unique_key(trigger)
+    for other in among if key else ():
+        if other.id != trigger.id and unique_key(other) == key:
             raise DuplicateTrigger(
                 f"{shown(trigger.workflow_id)} already has a trigger with this name, cron expression and time zone, "
                 f"{shown(other.id)}: give the new one another name or schedule",

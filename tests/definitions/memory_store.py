@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from flowforge_graph.definitions import Plan, apply_definitions, parse_definitions
 from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
 from flowforge_graph.errors import DuplicateTrigger
-from flowforge_graph.graph.duplicates import says_the_same
+from flowforge_graph.graph.duplicates import unique_key
 from flowforge_graph.model import DependencyTrigger, Workflow
 
 
@@ -37,7 +37,7 @@ class MemoryStore:
     def put(self, trigger: AnyTrigger) -> None:
         """Store a trigger; what says the same as another row is refused, as by a unique key of the database."""
         for row in self.triggers.values():
-            if row.id != trigger.id and says_the_same(row, trigger):
+            if row.id != trigger.id and unique_key(trigger) and unique_key(row) == unique_key(trigger):
                 raise DuplicateTrigger(f"'{trigger.id}' says the same as '{row.id}'", row.id)
         self.triggers[trigger.id] = trigger
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from flowforge_graph.errors import DuplicateTrigger, InvalidTrigger, InvalidWorkflow, TriggerNotFound
-from flowforge_graph.graph import AnyTrigger, TriggerGraph, says_the_same
+from flowforge_graph.graph import AnyTrigger, TriggerGraph, unique_key
 from flowforge_graph.model import EventTrigger, ManualTrigger
 from tests.graph.helpers import assert_sound, content, depends, graph_of, scheduled
 
@@ -70,20 +70,22 @@ def test_what_is_there_already_is_refused(trigger: AnyTrigger, existing: str) ->
 def test_schedules_need_another_name_or_another_time() -> None:
     """Scheduled triggers of one workflow repeat only if name, cron and zone are all the same."""
     nightly = scheduled("a", id="1", trigger_name="Nightly")
-    assert not says_the_same(nightly, scheduled("a", id="2"))
-    assert not says_the_same(nightly, scheduled("a", "0 3 * * *", id="2", trigger_name="Nightly"))
-    assert not says_the_same(nightly, scheduled("a", id="2", trigger_name="Nightly", timezone="Europe/Berlin"))
-    assert not says_the_same(nightly, scheduled("b", id="2", trigger_name="Nightly"))
-    assert says_the_same(nightly, scheduled("a", id="2", trigger_name="Nightly"))
-    assert says_the_same(scheduled("a", id="1"), scheduled("a", id="2"))
-    assert not says_the_same(nightly, ManualTrigger(id="2", workflow_id="a"))
+    assert unique_key(nightly) != unique_key(scheduled("a", id="2"))
+    assert unique_key(nightly) != unique_key(scheduled("a", "0 3 * * *", id="2", trigger_name="Nightly"))
+    assert unique_key(nightly) != unique_key(scheduled("a", id="2", trigger_name="Nightly", timezone="Europe/Berlin"))
+    assert unique_key(nightly) != unique_key(scheduled("b", id="2", trigger_name="Nightly"))
+    assert unique_key(nightly) == unique_key(scheduled("a", id="2", trigger_name="Nightly"))
+    assert unique_key(scheduled("a", id="1")) == unique_key(scheduled("a", id="2"))
+    assert unique_key(nightly) != unique_key(ManualTrigger(id="2", workflow_id="a"))
 
 
 def test_dependencies_say_the_same_by_both_ends_and_condition() -> None:
     """Delay, name and enabled make no difference between dependency triggers."""
-    assert says_the_same(depends("b", "a", id="1"), depends("b", "a", id="2", delay_minutes=9, enabled=False))
-    assert not says_the_same(depends("b", "a"), depends("b", "a", condition="on_failure"))
-    assert not says_the_same(depends("b", "a"), depends("b", "c"))
+    assert unique_key(depends("b", "a", id="1")) == unique_key(
+        depends("b", "a", id="2", delay_minutes=9, enabled=False)
+    )
+    assert unique_key(depends("b", "a")) != unique_key(depends("b", "a", condition="on_failure"))
+    assert unique_key(depends("b", "a")) != unique_key(depends("b", "c"))
 
 
 def test_other_triggers_stay_at_their_workflow() -> None:
