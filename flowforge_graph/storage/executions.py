@@ -150,7 +150,7 @@ class ExecutionRows:
         """When the next unclaimed pending execution is due."""
         query = select(func.min(self._columns.available_at)).where(text(DUE_PENDING))
         if roots is not None:
-            query = query.where(self._columns.root_execution_id.in_(roots))
+            query = query.where(self._is_below(roots))
         seconds: int | None = connection.execute(query).scalar()
         return seconds
 
@@ -234,8 +234,15 @@ class ExecutionRows:
             .with_for_update(skip_locked=True)
         )
         if roots is not None:
-            query = query.where(self._columns.root_execution_id.in_(roots))
+            query = query.where(self._is_below(roots))
         return [execution_of(row) for row in connection.execute(query)]
+
+    def _is_below(self, roots: Collection[str]) -> ColumnElement[bool]:
+        """In the cascades of these roots, asked of what another index has found.
+
+        Not of the bare column: its index would be taken, and with it all that these cascades have ended be read.
+        """
+        return (self._columns.root_execution_id + "").in_(roots)
 
     def claim(self, connection: Connection, claims: Sequence[Claim], *, claimed_by: str) -> None:
         """Store the tokens of fresh claims and count the attempt."""

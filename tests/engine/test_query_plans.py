@@ -79,6 +79,17 @@ def test_the_next_due_execution_is_found_by_the_partial_index(engine: TriggerEng
     assert "ix_executions_due" in plans_of(engine, engine.next_available_at, "executions")
 
 
+def test_what_is_due_of_some_cascades_is_found_without_their_history(engine: TriggerEngine) -> None:
+    """A run of one cascade costs the same at its end as at its beginning."""
+    write(engine, "UPDATE executions SET root_execution_id = 'due'", "ANALYZE")
+    plan = plans_of(engine, lambda: engine.next_available_at(["due"]), "executions")
+    plan += plans_of(engine, lambda: engine._claims.claim_due(1, now=2**33, roots=["due"]), "executions")
+    assert "ix_executions_due" in plan
+    assert "ix_executions_root" not in plan
+    assert "SCAN executions" not in plan.replace("SCAN executions USING INDEX ix_executions_due", "")
+    assert "Seq Scan on executions" not in plan
+
+
 def test_live_claims_are_found_by_their_partial_index(engine: TriggerEngine) -> None:
     """Renewing and observing leases looks at what is claimed only."""
     claim = engine.claim_due(1)[0]
