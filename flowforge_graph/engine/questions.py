@@ -13,6 +13,7 @@ from flowforge_graph.errors import (
     CycleError,
     ExecutionNotFound,
     InvalidExecution,
+    InvalidTrigger,
     TriggerNotFound,
     WorkflowNotFound,
     shown,
@@ -70,7 +71,7 @@ class Questions:
         self, *, workflow_id: str | None, trigger_type: str | None, enabled: bool | None, source: str | None
     ) -> list[AnyTrigger]:
         """The triggers that meet every given filter, newest first."""
-        _refuse_unknown("trigger_type", trigger_type, TRIGGER_TYPES)
+        _refuse_unknown("trigger_type", trigger_type, TRIGGER_TYPES, refusal=InvalidTrigger)
         with self._context.store.database.read() as connection:
             return self._context.store.triggers.find(
                 connection, workflow_id=workflow_id, trigger_type=trigger_type, enabled=enabled, source=source
@@ -165,9 +166,15 @@ def checked_limit(limit: object) -> int:
     return limit
 
 
-def _refuse_unknown(field: str, value: str | None, known: tuple[str, ...]) -> None:
+def _refuse_unknown(
+    field: str,
+    value: str | None,
+    known: tuple[str, ...],
+    *,
+    refusal: type[InvalidExecution | InvalidTrigger] = InvalidExecution,
+) -> None:
     if value is not None and value not in known:
-        raise InvalidExecution(f"{field} must be one of {', '.join(known)}, not {shown(value)}")
+        raise refusal(f"{field} must be one of {', '.join(known)}, not {shown(value)}")
 
 
 def _links_upstream(graph: TriggerGraph, workflow_id: str, transitive: bool) -> tuple[DependencyLink, ...]:

@@ -160,7 +160,7 @@ class TriggerEngine:
         enabled: bool | None = None,
         source: str | None = None,
     ) -> list[AnyTrigger]:
-        """The triggers that meet every given filter, newest first."""
+        """The triggers that meet every given filter, newest first. Raises InvalidTrigger for an unknown type."""
         return self._questions.triggers(
             workflow_id=workflow_id, trigger_type=trigger_type, enabled=enabled, source=source
         )
@@ -172,7 +172,8 @@ class TriggerEngine:
     def create_trigger(self, trigger: AnyTrigger) -> AnyTrigger:
         """Store a new trigger and answer it as stored.
 
-        Raises CycleError with the shortest chain, DuplicateTrigger, WorkflowNotFound.
+        Raises CycleError with the shortest chain, DuplicateTrigger, WorkflowNotFound, and InvalidTrigger for what is
+        no trigger value.
         """
         return self._definitions.create_triggers([trigger])[0]
 
@@ -203,20 +204,29 @@ class TriggerEngine:
         return self._definitions.update_trigger(trigger_id, {"enabled": False})
 
     def get_trigger_history(self, trigger_id: str, limit: int = 10) -> list[Execution]:
-        """The executions that this trigger started, newest first; also of a trigger that was deleted since."""
+        """The newest ``limit`` executions that this trigger started, newest first; also of one deleted since.
+
+        Raises TriggerNotFound where there is neither a trigger nor a history, InvalidExecution for a limit below 1.
+        """
         executions = self.list_executions(trigger_id=trigger_id, limit=limit)
         if not executions:
             self._questions.trigger(trigger_id)
         return executions
 
     def list_schedule_drops(self, trigger_id: str, limit: int = 50) -> list[ScheduleDrop]:
-        """The ranges of due fire times that a schedule's misfire policy did not start, newest first."""
+        """The ranges of due fire times that a schedule's misfire policy did not start, newest first.
+
+        Raises InvalidExecution for a limit below 1.
+        """
         return self._questions.schedule_drops(trigger_id, checked_limit(limit))
 
     def preview_schedule(
         self, cron_expression: str, timezone: str = "UTC", count: int = 5, start: datetime | None = None
     ) -> SchedulePreview:
-        """The next ``count`` fire times after ``start`` (now by default). Raises InvalidSchedule."""
+        """The next ``count`` (1 to 1000) fire times strictly after ``start``, an aware datetime (now by default).
+
+        Raises InvalidSchedule for the expression, the zone or the count, and InvalidTime for a naive ``start``.
+        """
         return preview_schedule(cron_expression, timezone, count=count, start=start or self._clock.now())
 
     # The graph
@@ -275,7 +285,8 @@ class TriggerEngine:
     def emit(self, event_type: str, payload: Mapping[str, Any] | None = None, *, key: str) -> list[Execution]:
         """Start every enabled event trigger of this type with ``payload`` as parameters, once per (trigger, key).
 
-        The same key again starts nothing and answers the same executions.
+        The same key again starts nothing and answers the same executions. Raises InvalidExecution for an event type,
+        key or payload that cannot be stored.
         """
         return self._starts.emit(event_type, payload, key=key)
 
@@ -291,8 +302,9 @@ class TriggerEngine:
         """Record that an execution ended, once, and start what its triggers ask for.
 
         The same completion again answers the same and starts nothing; another terminal status raises
-        CompletionConflict. An execution never seen is recorded if ``workflow_id`` names an existing workflow, else
-        ExecutionNotFound. A ``claim`` that is no longer believed raises LeaseLost.
+        CompletionConflict, another workflow than the execution's InvalidExecution. An execution never seen is recorded
+        if ``workflow_id`` names an existing workflow, else WorkflowNotFound; without one ExecutionNotFound. A ``claim``
+        that is no longer believed raises LeaseLost.
         """
         return self._completions.complete(
             Completion(
@@ -307,13 +319,18 @@ class TriggerEngine:
     def complete_many(
         self, completions: Iterable[Completion | Mapping[str, Any]]
     ) -> list[CompletionResult | FlowforgeGraphError]:
-        """Record many completions in one transaction; one result or error for each, in order."""
+        """Record many completions in one transaction; one result or error for each, in order.
+
+        Each is a Completion, a mapping of its fields or ``(execution_id, status[, workflow_id])``. Raises
+        DatabaseError, and then none of them was answered.
+        """
         return self._completions.complete_many(completions)
 
     def cancel(self, execution_id: str) -> Execution:
         """Cancel: a pending execution ends at once; a running one is asked to stop, and its holder settles it.
 
-        Cancelling twice answers the same; what has completed or failed raises ExecutionConflict.
+        Cancelling twice answers the same; what has completed or failed raises ExecutionConflict. Raises
+        ExecutionNotFound.
         """
         execution = self._completions.cancel(execution_id)
         self._dispatcher.stop_here(execution_id)
@@ -335,7 +352,11 @@ class TriggerEngine:
         limit: int = 50,
         before_seq: int | None = None,
     ) -> list[Execution]:
-        """The executions that meet every given filter, newest first; ``before_seq`` continues an earlier list."""
+        """The executions that meet every given filter, newest first, at most ``limit``.
+
+        ``root_execution_id`` or ``roots`` name cascades; ``before_seq`` (the last ``seq`` seen) continues an earlier
+        list. Raises InvalidExecution for an unknown status or type, or a limit below 1.
+        """
         wanted = roots if root_execution_id is None else [root_execution_id]
         return self._questions.executions(
             workflow_id=workflow_id,
@@ -352,13 +373,19 @@ class TriggerEngine:
         return self._completions.verdicts(execution_id)
 
     def prune(self, before: datetime) -> PruneResult:
-        """Remove the history of cascades that ended wholly before ``before``, leaving tombstones."""
+        """Remove the history of cascades that ended wholly before ``before``, leaving tombstones.
+
+        ``before`` is an aware datetime, else InvalidTime. Answers how much went.
+        """
         return self._pruning.prune(before)
 
     # Loops, for a host to call; none of them sleeps
 
     def tick(self, now: datetime | None = None) -> TickResult:
-        """Turn due fire times of the engine's schedules into executions."""
+        """Turn due fire times of the engine's schedules into executions, each once; answers what was started.
+
+        ``now``: the instant up to which, an aware datetime (else InvalidTime); the clock's by default.
+        """
         return self._ticks.tick(now)
 
     def dispatch_due(
@@ -366,7 +393,8 @@ class TriggerEngine:
     ) -> int:
         """Start due executions on the executor, and those of lost holders again; answers how many were started.
 
-        ``roots`` restricts it to some cascades; ``ignore_delays`` starts delayed executions at once.
+        ``now``: as of :meth:`tick`. ``roots`` restricts it to some cascades; ``ignore_delays`` starts delayed
+        executions at once.
         """
         return self._dispatcher.dispatch_due(now, roots=roots, ignore_delays=ignore_delays)
 
@@ -389,7 +417,10 @@ class TriggerEngine:
     # Claims, for a host that runs executions itself
 
     def claim_due(self, limit: int = 1) -> list[Claim]:
-        """Claim at most ``limit`` due executions, and those whose holder was lost. Renew each within the lease."""
+        """Claim at most ``limit`` due executions, those of lost holders included. Renew each within the lease.
+
+        Raises InvalidExecution for a limit below 1.
+        """
         self._claims.recover_lost(self._dispatcher.held_ids())
         return self._claims.claim_due(checked_limit(limit), now=to_seconds(self._context.now()))
 

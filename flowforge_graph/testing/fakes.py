@@ -9,7 +9,14 @@ from flowforge_graph.model import Execution, Workflow, as_instant
 
 
 class FixedClock:
-    """A clock that stands still until a test moves it; the monotonic clock moves along and never goes back."""
+    """A clock that stands still until a test moves it; the monotonic clock moves along and never goes back.
+
+    Args:
+        now: the wall clock's first instant, an aware datetime; the monotonic clock begins at 0.
+
+    Raises:
+        InvalidTime: ``now`` is naive.
+    """
 
     def __init__(self, now: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._now = as_instant(now, field="now")
@@ -24,20 +31,25 @@ class FixedClock:
         return self._monotonic
 
     def advance(self, seconds: float = 0.0, *, minutes: float = 0.0) -> None:
-        """Let time pass on both clocks."""
+        """Let ``seconds`` and ``minutes`` pass on both clocks; less than nothing moves the wall clock alone."""
         passed = seconds + 60 * minutes
         self._now += timedelta(seconds=passed)
         self._monotonic += max(passed, 0.0)
 
     def set(self, now: datetime) -> None:
-        """Set the wall clock alone, forwards or backwards: an operator's correction."""
+        """Set the wall clock alone, forwards or backwards: an operator's correction. Raises InvalidTime."""
         self._now = as_instant(now, field="now")
 
 
 class RecordingExecutor:
-    """Takes note of each execution that is handed over and answers ``external-<execution id>``.
+    """Takes note of each execution that is handed over and answers ``external-<execution id>``. Thread-safe.
 
-    ``failures`` are raised first, one for each start.
+    Args:
+        failures: raised first, one for each start: DispatchError to be asked again, PermanentDispatchError to end it.
+
+    Attributes:
+        started: the noted executions, in the order of their starts.
+        failures: those not yet raised.
     """
 
     def __init__(self, failures: list[Exception] | None = None) -> None:
