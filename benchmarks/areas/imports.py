@@ -21,7 +21,7 @@ def rows(sizes: Sizes, _databases: Databases) -> Iterator[Row]:
 
 
 def _row(statement: str, sizes: Sizes, target: object) -> Row:
-    measured = side_by_side(sizes.rounds * 3, ours=_side(statement), floor=_side(_FLOOR), empty=_side("pass"))
+    measured = side_by_side(sizes.rounds * 2, ours=_side(statement), floor=_side(_FLOOR), empty=_side("pass"))
     return Row(
         work=statement,
         ours=duration(measured.seconds("ours")),

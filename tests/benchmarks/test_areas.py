@@ -74,11 +74,11 @@ def test_a_report_keeps_the_words_of_its_page(tmp_path: Path) -> None:
     page, data = tmp_path / "page.md", tmp_path / "run.json"
     page.write_text("# Title\n\nWords.\n\n")
     for _ in range(2):
-        arguments = ["--area", "guarded-insert", "--edges", "60", "--rounds", "1", "--folder", str(tmp_path)]
+        arguments = ["--area", "refusal", "--deep-edges", "200", "--rounds", "1", "--folder", str(tmp_path)]
         assert main([*arguments, "--markdown", str(page), "--json", str(data)]) == 0
     text = page.read_text()
     assert text.startswith("# Title\n\nWords.\n\n")
-    assert text.count("## Guarded-insert") == 1
+    assert text.count("## Refusal") == 1
     assert str(tmp_path) not in text
     (area,) = json.loads(data.read_text())["areas"]
     assert {row["verdict"] for row in area["rows"]} <= {"met", "missed", ""}
