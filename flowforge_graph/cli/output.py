@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 STATUS_STYLES = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "pending": "blue"}
 
 _LONGEST_UNFOLDED = 40
+_SHORT = 12
+_GAP = 2
 
 Row = Sequence[str]
 
@@ -102,14 +104,28 @@ def aligned(rows: Sequence[Row]) -> list[str]:
 def _print_rich_table(columns: Row, rows: Sequence[Row]) -> None:
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for number, column in enumerate(columns):
-        # What people copy stays on one line where the terminal has room for it at all.
-        longest = max(len(row[number]) for row in rows) if number == 0 else 0
-        table.add_column(column, overflow="fold", min_width=min(longest, _LONGEST_UNFOLDED))
+    console = console_on(sys.stdout)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    for column, width in zip(columns, unfolded_widths([columns, *rows], room=console.width), strict=True):
+        table.add_column(column, overflow="fold", min_width=width)
     for row in rows:
         table.add_row(*(styled(cell) for cell in row))
-    console_on(sys.stdout).print(table)
+    console.print(table)
+
+
+def unfolded_widths(rows: Sequence[Row], *, room: int) -> list[int]:
+    """How wide each column must be at least, in a table that may take ``room`` in all.
+
+    Short columns (a status, a duration) stay on one line, and of the rest of the room up to half goes to the first
+    column, which people copy. Where not even the short ones fit, every column may fold: nothing is ever cut.
+    """
+    longest = [max(len(shown(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    least = [width if width <= _SHORT else 1 for width in longest]
+    spare = room - sum(least) - _GAP * len(least)
+    if spare < 0:
+        return [1] * len(least)
+    first = min(longest[0], _LONGEST_UNFOLDED, least[0] + spare // 2)
+    return [max(first, least[0]), *least[1:]]
 
 
 def styled(cell: str) -> Text:

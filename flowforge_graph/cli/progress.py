@@ -133,11 +133,13 @@ def _table(executions: Sequence[Execution], now: datetime) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("WORKFLOW", "STATUS", "TIME", "WHY"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
-    for execution in executions:
-        cells = (execution.workflow_id, execution.status, _time(execution, now), why_started(execution))
-        table.add_row(*map(styled, cells))
+    rows = [(e.workflow_id, e.status, _time(e, now), why_started(e)) for e in executions]
+    for number, column in enumerate(("WORKFLOW", "STATUS", "TIME", "WHY")):
+        # In a narrow terminal names give way first: how far it is, is what people look for.
+        whole = max((len(row[number]) for row in rows), default=0) if column in {"STATUS", "TIME"} else None
+        table.add_column(column, no_wrap=True, overflow="ellipsis", min_width=whole)
+    for row in rows:
+        table.add_row(*map(styled, row))
     return table
 
 

@@ -119,6 +119,6 @@ class Server:
 def _event(execution: Execution, happened: str) -> str:
     if happened == "started":
         return f"started {execution.workflow_id} ({why_started(execution)}), execution {execution.id}"
-    return (
-        f"{execution.status} {execution.workflow_id} after {duration(execution.duration_ms)}, execution {execution.id}"
-    )
+    why = f": {execution.error}" if execution.error else ""
+    took = duration(execution.duration_ms)
+    return f"{execution.status} {execution.workflow_id} after {took}, execution {execution.id}{why}"

@@ -26,7 +26,7 @@ class Place:
     @property
     def source(self) -> str:
         """``path:line``."""
-        return f"{self.path if self.path.isprintable() else ascii(self.path)}:{self.line}"
+        return f"{shown_path(self.path)}:{self.line}"
 
     def __str__(self) -> str:
         return f"{self.source}: {self._key_path()}: " if self.keys else f"{self.source}: "
@@ -43,3 +43,8 @@ def _step(key: str | int) -> str:
     if isinstance(key, int):
         return f"[{key}]"
     return f".{key if _PLAIN_KEY.fullmatch(key) else shown(key)}"
+
+
+def shown_path(path: str) -> str:
+    """A path as it stands, or escaped where a terminal or a log could not show it."""
+    return path if path.isprintable() else ascii(path)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from flowforge_graph.definitions.places import Place
+from flowforge_graph.definitions.places import Place, shown_path
 from flowforge_graph.errors import InvalidDefinition, shown
 
 MAX_FILE_BYTES: Final = 32 * 1024 * 1024
@@ -67,7 +67,8 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise place.refuse(f"the file cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise InvalidDefinition(f"{shown_path(str(path))}: the file cannot be read: {why}") from error
     if len(content) > MAX_FILE_BYTES:
         raise place.refuse(_TOO_LARGE)
     try:

@@ -18,7 +18,7 @@ from flowforge_graph.errors import (
 )
 from flowforge_graph.evaluation import cause_id
 from flowforge_graph.model import EventTrigger, Execution
-from flowforge_graph.model.ids import checked_id, new_id
+from flowforge_graph.model.ids import checked_id, checked_name, new_id
 from flowforge_graph.model.json_values import JsonObject, checked_json_object
 
 
@@ -52,7 +52,7 @@ class Starts:
 
     def emit(self, event_type: str, payload: Mapping[str, Any] | None, *, key: str) -> list[Execution]:
         """Start every enabled event trigger of this type, once per (trigger, key)."""
-        event_type, key = _checked("event_type", event_type), _checked("key", key)
+        event_type, key = _checked("event_type", event_type), _checked_key(key)
         parameters = _checked_object("payload", payload)
         executions = self._context.store.database.run(
             lambda connection: self._emit(connection, event_type, parameters, key)
@@ -163,6 +163,14 @@ def _due(now: datetime) -> dict[str, Any]:
 def _checked(field: str, value: str) -> str:
     try:
         return checked_id(value, field=field)
+    except ValueError as error:
+        raise InvalidExecution(str(error)) from None
+
+
+def _checked_key(key: str) -> str:
+    """Not an id: the natural key of an event is often a path or a URL."""
+    try:
+        return checked_name(key, field="key")
     except ValueError as error:
         raise InvalidExecution(str(error)) from None
 

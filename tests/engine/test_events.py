@@ -68,7 +68,7 @@ def test_many_emitters_start_once(engine: TriggerEngine, make_engine: Callable[.
     assert len(engine.list_executions()) == 2
 
 
-@pytest.mark.parametrize("key", ["", " x", "a/b", "x" * 201, "\0"])
+@pytest.mark.parametrize("key", ["", "a\nb", "x" * 201, "\0"])
 def test_a_bad_key_is_refused(engine: TriggerEngine, key: str) -> None:
     """One sentence names the field."""
     with pytest.raises(InvalidExecution, match=r"^key must"):

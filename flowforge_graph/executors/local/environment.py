@@ -53,6 +53,8 @@ def environment_of(execution: Execution, inherited: Mapping[bytes, bytes]) -> di
     """
     environment = {name: value for name, value in inherited.items() if os.fsdecode(name) not in _OF_AN_EXECUTION}
     path = environment.get(b"PATH") or os.defpath.encode()
+    # Else a Python command's stdout comes after its stderr, and what is kept of both is out of order.
+    environment.setdefault(b"PYTHONUNBUFFERED", b"1")
     environment[b"PATH"] = os.fsencode(interpreter_folder()) + b":" + path
     return environment | {name.encode(): value.encode() for name, value in variables_of(execution).items()}
 
