@@ -29,6 +29,7 @@ __all__ = [
     "CycleError",
     "DatabaseError",
     "DatabaseNewer",
+    "DatabaseUnreachable",
     "DispatchError",
     "DuplicateTrigger",
     "ExecutionConflict",
@@ -217,6 +218,10 @@ class PermanentDispatchError(DispatchError):
 
 class DatabaseError(_Sentence, RuntimeError):
     """The database could not be read or written: locked, full, read-only or out of reach."""
+
+
+class DatabaseUnreachable(DatabaseError):
+    """No server answers, or the connection to it was lost."""
 
 
 class DatabaseNewer(DatabaseError):

@@ -10,7 +10,14 @@ from sqlalchemy import Connection
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.group_commit import GroupCommit
 from flowforge_graph.engine.settlements import Answer, Settlements
-from flowforge_graph.errors import ExecutionConflict, ExecutionNotFound, FlowforgeGraphError, InvalidExecution, shown
+from flowforge_graph.errors import (
+    DatabaseUnreachable,
+    ExecutionConflict,
+    ExecutionNotFound,
+    FlowforgeGraphError,
+    InvalidExecution,
+    shown,
+)
 from flowforge_graph.model import Completion, CompletionResult, Execution, Verdict
 from flowforge_graph.model.executions import CANCEL_REQUESTED
 from flowforge_graph.storage import to_seconds
@@ -25,7 +32,7 @@ class Completions:
     def __init__(self, context: Context, settlements: Settlements) -> None:
         self._context = context
         self._settlements = settlements
-        self._group: GroupCommit[Completion, Answer] = GroupCommit(self._commit)
+        self._group: GroupCommit[Completion, Answer] = GroupCommit(self._commit, shared_errors=(DatabaseUnreachable,))
 
     def complete(self, completion: Completion) -> CompletionResult:
         """Record one completion, in one transaction with those that other threads report meanwhile."""

@@ -132,7 +132,7 @@ class Definitions:
         """Everything that is defined, as of one instant."""
         store = self._context.store
         with store.database.read() as connection:
-            return store.changes.while_unchanged(connection, lambda: self._all(connection))
+            return store.changes.while_unchanged(connection, lambda: self._all(connection))[1]
 
     def change_definitions(self, decide: Callable[[StoredDefinitions], DefinitionChanges]) -> DefinitionChanges:
         """Decide purely from what is stored and write the decision, under one lock."""

@@ -15,15 +15,13 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from flowforge_graph.engine.shared_graph import SharedGraph
-from flowforge_graph.errors import DatabaseError, FlowforgeGraphError
+from flowforge_graph.errors import FlowforgeGraphError
 from flowforge_graph.graph import DependencyEdge, TriggerGraph
 from flowforge_graph.graph.bulk import collector_resting
 from flowforge_graph.storage import Change, Revision, Store
 from flowforge_graph.storage.tables import AnyRow
 
 logger = logging.getLogger("flowforge_graph.engine")
-
-_MAX_LOADS = 100
 
 
 class ChangeKind:
@@ -107,16 +105,12 @@ class LiveGraph:
 
     def _load(self, connection: Connection) -> None:
         """Read the whole graph: again until no change was committed in between, so that it is of one instant."""
-        start = self._known
-        for _ in range(_MAX_LOADS):
-            before = self._store.changes.read(connection)
-            with collector_resting():
-                names = self._store.workflows.names(connection)
-                edges = self._store.triggers.edges(connection)
-                if self._store.changes.read(connection) == before:
-                    self._adopt(_graph_of(names, edges), before, instead_of=start)
-                    return
-        raise DatabaseError("the graph changes faster than it can be read: try again")
+        start, store = self._known, self._store
+        with collector_resting():
+            revision, (names, edges) = store.changes.while_unchanged(
+                connection, lambda: (store.workflows.names(connection), store.triggers.edges(connection))
+            )
+            self._adopt(_graph_of(names, edges), revision, instead_of=start)
 
     def _adopt(self, graph: TriggerGraph, revision: Revision, *, instead_of: Revision | None) -> None:
         """Take a loaded graph, unless another thread has moved on beyond it meanwhile."""

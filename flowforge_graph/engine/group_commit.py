@@ -33,12 +33,20 @@ class GroupCommit(Generic[Item, Answer]):
     """Runs ``commit(items) -> answers`` for the items of many threads, first come first served.
 
     ``commit`` answers one for each item, after it committed. If it raises, each item is committed singly, so that one
-    item can only fail itself. An interrupt (Ctrl-C) ends only the call that it hits: what a batch left without an
-    answer is committed by the next leader, so committing an item twice must be harmless.
+    item can only fail itself; ``shared_errors`` are those that every item would meet alike, and all of them get it. An
+    interrupt (Ctrl-C) ends only the call that it hits: what a batch left without an answer is committed by the next
+    leader, so committing an item twice must be harmless.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Item]], Sequence[Answer]], *, max_batch: int = MAX_BATCH) -> None:
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Item]], Sequence[Answer]],
+        *,
+        shared_errors: tuple[type[Exception], ...] = (),
+        max_batch: int = MAX_BATCH,
+    ) -> None:
         self._commit = commit
+        self._shared_errors = shared_errors
         self._max_batch = max_batch
         self._lock = threading.Lock()
         self._queue: deque[_Ticket[Item, Answer]] = deque()
@@ -89,8 +97,9 @@ class GroupCommit(Generic[Item, Answer]):
         try:
             answers = self._commit([ticket.item for ticket in batch])
         except Exception as error:  # noqa: BLE001 - each item's caller gets its own
-            if len(batch) == 1:
-                batch[0].error, batch[0].is_answered = error, True
+            if len(batch) == 1 or isinstance(error, self._shared_errors):
+                for ticket in batch:
+                    ticket.error, ticket.is_answered = error, True
                 return
             for ticket in batch:
                 self._commit_batch([ticket])

@@ -87,7 +87,12 @@ class TriggerEngine:
         self._claims = Claims(context, settlements)
         self._pruning = Pruning(context)
         held = HeldExecutions(context, self._claims, self._completions)
-        self._dispatcher = Dispatcher(context, self._claims, held, executor)
+        try:
+            self._dispatcher = Dispatcher(context, self._claims, held, executor)
+        except BaseException:
+            # An executor that belongs to another engine refuses this one: nothing opened may stay open.
+            store.database.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -60,13 +60,13 @@ class ChangeRows:
         """The revision row as committed."""
         return _revision_of(connection.execute(self._read).one())
 
-    def while_unchanged(self, connection: Connection, look: Callable[[], Seen]) -> Seen:
-        """What ``look`` reads, in any number of statements, of one instant: again where a change came in between."""
+    def while_unchanged(self, connection: Connection, look: Callable[[], Seen]) -> tuple[Revision, Seen]:
+        """What ``look`` reads, in any number of statements, as of one revision: again where a change came between."""
         for _ in range(_MAX_LOOKS):
             before = self.read(connection)
             seen = look()
             if self.read(connection) == before:
-                return seen
+                return before, seen
         raise DatabaseError("the graph changes faster than it can be read: try again")
 
     def lock(self, connection: Connection) -> Revision:

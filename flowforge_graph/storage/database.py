@@ -23,7 +23,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from flowforge_graph.errors import DatabaseError, shown
+from flowforge_graph.errors import DatabaseError, DatabaseUnreachable, shown
 from flowforge_graph.storage import migrations, sqlite
 from flowforge_graph.storage.tables import Tables, tables_for
 
@@ -124,7 +124,8 @@ class Database:
     def _fault(self, error: SQLAlchemyError) -> DatabaseError:
         cause = getattr(error, "orig", None) or error
         text = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-        return DatabaseError(f"the database {self.name} answered: {text}")
+        is_gone = isinstance(error, DBAPIError) and (error.connection_invalidated or _met_no_server(error))
+        return (DatabaseUnreachable if is_gone else DatabaseError)(f"the database {self.name} answered: {text}")
 
     def _make_schema(self) -> None:
         with self.read() as connection:

@@ -180,3 +180,18 @@ def test_overlapping_lists_deadlock_nobody(make_engine: MakeEngine) -> None:
     assert len(answers) == 8
     assert all(answer == answers[0] for answer in answers)
     assert len(engines[0].list_executions("B", limit=100)) == 40
+
+
+def test_an_error_that_all_would_meet_is_met_once() -> None:
+    """Where no server answers, no item waits for the tries of its neighbours."""
+    gate = Gate()
+    callers = Callers(GroupCommit(gate.commit, shared_errors=(ValueError,)))
+    callers.submit(1)
+    gate.entered.acquire()
+    for item in (2, -3, 4):
+        callers.submit(item)
+    for _ in range(2):
+        gate.open.release()
+    callers.join()
+    assert gate.batches == [[1], [2, -3, 4]]
+    assert callers.answers == {1: 10} | dict.fromkeys((2, -3, 4), "bad item among 3")
