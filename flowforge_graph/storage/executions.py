@@ -10,7 +10,9 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    Insert,
     Integer,
+    Table,
     bindparam,
     delete,
     func,
@@ -20,7 +22,6 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from flowforge_graph.model import Claim, Execution
 from flowforge_graph.model.ids import is_storable_text
@@ -74,8 +75,7 @@ class ExecutionRows:
     def __init__(self, tables: Tables, *, is_sqlite: bool) -> None:
         self._table = tables.executions
         self._columns = columns = tables.executions.c
-        dialect_insert = sqlite.insert if is_sqlite else postgresql.insert
-        self._insert_ignoring = dialect_insert(self._table).on_conflict_do_nothing()
+        self._insert_ignoring = _insert_ignoring(self._table, is_sqlite=is_sqlite)
         wanted: BindParameter[str] = bindparam("ids", expanding=True)
         asked = self._table.alias("asked")
         # A union and not an OR: PostgreSQL would answer an OR with a subquery by reading the whole index.
@@ -372,6 +372,17 @@ class ExecutionRows:
     def delete_cascades(self, connection: Connection, roots: Collection[str]) -> None:
         """Remove all executions of these cascades."""
         connection.execute(delete(self._table).where(self._columns.root_execution_id.in_(sorted(roots))))
+
+
+def _insert_ignoring(table: Table, *, is_sqlite: bool) -> Insert:
+    """An insert that passes over what is there already. Each dialect has its own; importing both is slow."""
+    if is_sqlite:
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def execution_of(row: AnyRow) -> Execution:
