@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from benchmarks.databases import KINDS, Databases, write_rows
+from benchmarks.databases import KINDS, Databases, connected, write_rows
 from benchmarks.measure import Row, at_least, at_most, duration, each, per_second, seconds_of, side_by_side
 from benchmarks.sizes import Sizes
 from flowforge_graph import TriggerEngine, calculate_next_run
@@ -162,6 +162,8 @@ def _with_schedules(databases: Databases, kind: str, count: int, *, quiet: int, 
     """Schedules of which ``quiet`` fire daily at three, ``busy`` daily at five, and the others in winter."""
     url = databases.filled(kind, [], also=[f"s{n}" for n in range(count // _PER_WORKFLOW + 1)])
     write_rows(url, "workflow_triggers", _SCHEDULE, _schedule_rows(count, quiet=quiet, busy=busy))
+    with connected(url) as raw:
+        raw.exec_driver_sql("ANALYZE")
     return url
 
 
