@@ -34,9 +34,9 @@ class Sizes:
 QUICK = {
     "edges": 10_000,
     "deep_edges": 30_000,
-    "triggers": 50_000,
-    "completions": 60,
-    "schedules": 10_000,
+    "triggers": 20_000,
+    "completions": 40,
+    "schedules": 5_000,
     "fan_outs": 20,
-    "rounds": 3,
+    "rounds": 2,
 }
