@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 STATUS_STYLES = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "pending": "blue"}
 
-_LONGEST_UNFOLDED = 40
 _SHORT = 12
+_LEAST = 8
 _GAP = 2
 
 Row = Sequence[str]
@@ -106,26 +106,30 @@ def _print_rich_table(columns: Row, rows: Sequence[Row]) -> None:
 
     console = console_on(sys.stdout)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
-    for column, width in zip(columns, unfolded_widths([columns, *rows], room=console.width), strict=True):
-        table.add_column(column, overflow="fold", min_width=width)
+    for column, width in zip(columns, column_widths([columns, *rows], room=console.width), strict=True):
+        table.add_column(column, overflow="fold", width=width)
     for row in rows:
         table.add_row(*(styled(cell) for cell in row))
     console.print(table)
 
 
-def unfolded_widths(rows: Sequence[Row], *, room: int) -> list[int]:
-    """How wide each column must be at least, in a table that may take ``room`` in all.
+def column_widths(rows: Sequence[Row], *, room: int) -> list[int]:
+    """How wide each column is in a table that may take ``room`` in all; what is longer folds, nothing is cut.
 
-    Short columns (a status, a duration) stay on one line, and of the rest of the room up to half goes to the first
-    column, which people copy. Where not even the short ones fit, every column may fold: nothing is ever cut.
+    Short columns (a status, a duration) stay on one line where they leave the others something; these share the rest
+    evenly, and what one of them does not need goes to the longer ones.
     """
     longest = [max(len(shown(cell)) for cell in column) for column in zip(*rows, strict=True)]
-    least = [width if width <= _SHORT else 1 for width in longest]
-    spare = room - sum(least) - _GAP * len(least)
-    if spare < 0:
-        return [1] * len(least)
-    first = min(longest[0], _LONGEST_UNFOLDED, least[0] + spare // 2)
-    return [max(first, least[0]), *least[1:]]
+    room -= _GAP * (len(longest) - 1)
+    short = {number: width for number, width in enumerate(longest) if width <= _SHORT}
+    if sum(short.values()) + _LEAST * (len(longest) - len(short)) > room:
+        short = {}
+    widths, room = dict(short), room - sum(short.values())
+    folding = sorted(set(range(len(longest))) - short.keys(), key=longest.__getitem__)
+    for place, number in enumerate(folding):
+        widths[number] = max(1, min(longest[number], room // (len(folding) - place)))
+        room -= widths[number]
+    return [widths[number] for number in range(len(longest))]
 
 
 def styled(cell: str) -> Text:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowforge_graph.cli.options import DATABASE_VARIABLE
-from flowforge_graph.cli.output import unfolded_widths
+from flowforge_graph.cli.output import column_widths
 from tests.cli.conftest import Answer
 
 Cli = Callable[..., Answer]
@@ -170,10 +170,10 @@ def test_the_version_is_printed(cli: Cli) -> None:
 
 
 def test_narrow_terminals_fold_and_cut_nothing() -> None:
-    """The short columns stay whole where there is room for them, the first gets half of the rest, all fits."""
+    """Short columns stay whole where there is room, the others share the rest, and all of it fits."""
     rows = [("WORKFLOW", "STATUS", "TOOK", "WHY"), ("w" * 41, "completed", "139 ms", "on_success of " + "u" * 41)]
-    assert unfolded_widths(rows, room=200) == [40, 9, 6, 1]
-    assert unfolded_widths(rows, room=80) == [28, 9, 6, 1]
-    assert unfolded_widths(rows, room=20) == [1, 1, 1, 1]
-    for room in range(24, 200):
-        assert sum(unfolded_widths(rows, room=room)) + 2 * 4 <= room
+    assert column_widths(rows, room=200) == [41, 9, 6, 55]
+    assert column_widths(rows, room=80) == [29, 9, 6, 30]
+    assert column_widths(rows, room=20) == [4, 3, 3, 4]
+    for room in range(10, 200):
+        assert sum(column_widths(rows, room=room)) + 2 * 3 <= room
