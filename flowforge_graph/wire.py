@@ -7,12 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from flowforge_graph.model import (
+    AnyTrigger,
     CommandRun,
     CompletionResult,
-    DependencyTrigger,
-    EventTrigger,
     Execution,
-    ManualTrigger,
     PrefectRun,
     PythonRun,
     Run,
@@ -22,7 +20,6 @@ from flowforge_graph.model import (
     WorkflowDeletion,
 )
 
-AnyTrigger = ManualTrigger | ScheduledTrigger | DependencyTrigger | EventTrigger
 Document = dict[str, Any]
 
 

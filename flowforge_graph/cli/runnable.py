@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from flowforge_graph.cli.exits import ExitCode, Refusal
 from flowforge_graph.definitions import Definitions
-from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
-from flowforge_graph.model import CommandRun, DependencyTrigger, PythonRun
+from flowforge_graph.engine.changes import DefinitionChanges, StoredDefinitions
+from flowforge_graph.model import AnyTrigger, CommandRun, DependencyTrigger, PythonRun
 
 _Row = TypeVar("_Row")
 

@@ -16,7 +16,7 @@ from flowforge_graph.cli.text import duration, instant, shown
 
 if TYPE_CHECKING:
     from flowforge_graph.engine import TriggerEngine
-    from flowforge_graph.wire import AnyTrigger
+    from flowforge_graph.model import AnyTrigger
 
 Kind = Literal["manual", "scheduled", "dependency", "event"]
 ConditionName = Literal["on_success", "on_failure", "on_completion"]

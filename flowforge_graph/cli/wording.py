@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from flowforge_graph.cli.text import count, instant
-from flowforge_graph.model import Execution, Verdict
-from flowforge_graph.wire import AnyTrigger
+from flowforge_graph.model import AnyTrigger, Execution, Verdict
 
 _END_REASONS: Final = {
     "lost": "its process was lost, as often as attempts are allowed",

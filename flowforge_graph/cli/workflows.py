@@ -15,8 +15,7 @@ from flowforge_graph.cli.text import count, instant, shown
 
 if TYPE_CHECKING:
     from flowforge_graph.engine import TriggerEngine
-    from flowforge_graph.model import Run, Workflow, WorkflowDeletion
-    from flowforge_graph.wire import AnyTrigger
+    from flowforge_graph.model import AnyTrigger, Run, Workflow, WorkflowDeletion
 
 
 def register(app: typer.Typer) -> None:

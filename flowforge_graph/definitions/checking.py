@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from flowforge_graph.definitions.loading import Definitions, nearest
-from flowforge_graph.engine.changes import AnyTrigger
 from flowforge_graph.errors import CycleError
 from flowforge_graph.graph import TriggerGraph
-from flowforge_graph.model import DependencyTrigger
+from flowforge_graph.model import AnyTrigger, DependencyTrigger
 
 
 def check_definitions(definitions: Definitions, outside: Collection[str] = ()) -> TriggerGraph:

@@ -15,9 +15,8 @@ from flowforge_graph.definitions.loading import OWN_TRIGGER_KEYS, VERSION
 from flowforge_graph.definitions.planning import DefinitionStore
 from flowforge_graph.definitions.trigger_ids import described, full_key
 from flowforge_graph.definitions.yaml_text import parse_yaml, resolve_plain
-from flowforge_graph.engine.changes import AnyTrigger
 from flowforge_graph.errors import InvalidDefinition
-from flowforge_graph.model import TRIGGER_CLASSES, Run, Workflow
+from flowforge_graph.model import TRIGGER_CLASSES, AnyTrigger, Run, Workflow
 from flowforge_graph.model.ids import MAX_ID_LENGTH
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")

@@ -26,9 +26,8 @@ from pydantic import ValidationError
 from flowforge_graph.definitions.places import Place
 from flowforge_graph.definitions.trigger_ids import derived_id, described
 from flowforge_graph.definitions.yaml_text import Mapping, Sequence, parse_yaml, read_text
-from flowforge_graph.engine.changes import AnyTrigger
 from flowforge_graph.errors import FlowforgeGraphError, shown
-from flowforge_graph.model import TRIGGER_TYPES, CommandRun, PythonRun, Workflow, parse_run, parse_trigger
+from flowforge_graph.model import TRIGGER_TYPES, AnyTrigger, CommandRun, PythonRun, Workflow, parse_run, parse_trigger
 from flowforge_graph.model.ids import checked_name
 
 VERSION: Final = 1

@@ -22,11 +22,11 @@ from typing import Any, Final, Literal, Protocol
 from flowforge_graph.definitions.checking import add_in_file_order, refuse_unknown_upstreams
 from flowforge_graph.definitions.loading import Definitions
 from flowforge_graph.definitions.trigger_ids import described, free_id, full_key
-from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
+from flowforge_graph.engine.changes import DefinitionChanges, StoredDefinitions
 from flowforge_graph.errors import DuplicateTrigger, WorkflowConflict, shown
 from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.graph.duplicates import unique_key
-from flowforge_graph.model import DependencyTrigger, Workflow
+from flowforge_graph.model import AnyTrigger, DependencyTrigger, Workflow
 from flowforge_graph.model.values import Value
 
 _WORKFLOW_FIELDS: Final = ("name", "description", "run", "run_folder", "tags", "source")

@@ -7,8 +7,7 @@ import uuid
 from collections.abc import Container
 from typing import Final
 
-from flowforge_graph.engine.changes import AnyTrigger
-from flowforge_graph.model import DependencyTrigger, EventTrigger, ScheduledTrigger
+from flowforge_graph.model import AnyTrigger, DependencyTrigger, EventTrigger, ScheduledTrigger
 
 # Part of every id that a file has ever stored: it must never change.
 NAMESPACE: Final = uuid.UUID("6f2c1a52-52d5-5b0e-9a53-0f1c3b8e7d41")

@@ -1,6 +1,6 @@
 """The engine: use cases over the store and the live graph. It knows executors by protocol only."""
 
-from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
+from flowforge_graph.engine.changes import DefinitionChanges, StoredDefinitions
 from flowforge_graph.engine.clock import SystemClock
 from flowforge_graph.engine.protocols import (
     Clock,
@@ -14,7 +14,6 @@ from flowforge_graph.engine.settings import Settings
 from flowforge_graph.engine.trigger_engine import TriggerEngine
 
 __all__ = [
-    "AnyTrigger",
     "Clock",
     "DefinitionChanges",
     "ExecutionEnd",

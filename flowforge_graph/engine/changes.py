@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flowforge_graph.model import DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger, Workflow
-
-AnyTrigger = ManualTrigger | ScheduledTrigger | DependencyTrigger | EventTrigger
+from flowforge_graph.model import AnyTrigger, Workflow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

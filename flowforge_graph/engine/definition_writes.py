@@ -13,14 +13,21 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges
+from flowforge_graph.engine.changes import DefinitionChanges
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.freshness import ChangeKind, is_stored
 from flowforge_graph.engine.settlements import Settlements
 from flowforge_graph.errors import DuplicateTrigger, FlowforgeGraphError, InvalidTrigger, WorkflowNotFound
 from flowforge_graph.graph.duplicates import unique_key
 from flowforge_graph.graph.edges import edge_of
-from flowforge_graph.model import Completion, DependencyTrigger, ScheduledTrigger, Workflow, WorkflowDeletion
+from flowforge_graph.model import (
+    AnyTrigger,
+    Completion,
+    DependencyTrigger,
+    ScheduledTrigger,
+    Workflow,
+    WorkflowDeletion,
+)
 from flowforge_graph.model.executions import WORKFLOW_DELETED
 from flowforge_graph.schedules import CronExpression, first_fire_time_after, zone
 from flowforge_graph.storage import Change, Revision

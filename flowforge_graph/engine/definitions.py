@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
+from flowforge_graph.engine.changes import DefinitionChanges, StoredDefinitions
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.definition_writes import DefinitionWrites
 from flowforge_graph.errors import (
@@ -20,16 +20,12 @@ from flowforge_graph.errors import (
 )
 from flowforge_graph.model import (
     TRIGGER_CLASSES,
-    DependencyTrigger,
-    EventTrigger,
-    ManualTrigger,
-    ScheduledTrigger,
+    AnyTrigger,
     Workflow,
     WorkflowDeletion,
 )
 from flowforge_graph.storage import Change
 
-_TRIGGER_KINDS = (ManualTrigger, ScheduledTrigger, DependencyTrigger, EventTrigger)
 _CHANGEABLE = frozenset({"enabled", "trigger_name", "source"})
 _CHANGEABLE_OF_WORKFLOWS = frozenset({"name", "description", "run", "run_folder", "tags"})
 
@@ -154,7 +150,7 @@ class Definitions:
 
 
 def _refuse_other_things(trigger: object) -> None:
-    if not isinstance(trigger, _TRIGGER_KINDS):
+    if not isinstance(trigger, AnyTrigger):
         raise InvalidTrigger(f"a trigger must be one of the trigger values, not {shown(trigger)}")
 
 

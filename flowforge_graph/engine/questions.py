@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from flowforge_graph.engine.changes import AnyTrigger
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.freshness import is_stored, name_of
 from flowforge_graph.errors import (
@@ -22,6 +21,7 @@ from flowforge_graph.graph import DependencyEdge, TriggerGraph
 from flowforge_graph.model import (
     STATUSES,
     TRIGGER_TYPES,
+    AnyTrigger,
     DependencyGraph,
     DependencyLink,
     DependencyValidation,

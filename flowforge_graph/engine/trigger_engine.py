@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
-from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
+from flowforge_graph.engine.changes import DefinitionChanges, StoredDefinitions
 from flowforge_graph.engine.claims import Claims
 from flowforge_graph.engine.clock import SystemClock
 from flowforge_graph.engine.completions import Completions
@@ -29,6 +29,7 @@ from flowforge_graph.engine.ticks import Ticks
 from flowforge_graph.errors import FlowforgeGraphError, LeaseLost
 from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.model import (
+    AnyTrigger,
     Claim,
     Completion,
     CompletionResult,

@@ -8,11 +8,11 @@ from typing import TypeVar
 from flowforge_graph.errors import CycleError, TriggerNotFound
 from flowforge_graph.graph.bulk import with_edge, without_edge
 from flowforge_graph.graph.duplicates import refuse_equal_edge, refuse_equal_standalone
-from flowforge_graph.graph.edges import AnyTrigger, DependencyEdge, Entry, StandaloneEntry, edge_of
+from flowforge_graph.graph.edges import DependencyEdge, Entry, StandaloneEntry, edge_of
 from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes
 from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.topological_order import TopologicalOrder
-from flowforge_graph.model import DependencyTrigger
+from flowforge_graph.model import AnyTrigger, DependencyTrigger
 
 _V = TypeVar("_V")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flowforge_graph.errors import DuplicateTrigger, shown
-from flowforge_graph.graph.edges import AnyTrigger, DependencyEdge, StandaloneTrigger
-from flowforge_graph.model import DependencyTrigger, ScheduledTrigger
+from flowforge_graph.graph.edges import DependencyEdge, StandaloneTrigger
+from flowforge_graph.model import AnyTrigger, DependencyTrigger, ScheduledTrigger
 
 
 def unique_key(trigger: AnyTrigger) -> tuple[str, ...]:

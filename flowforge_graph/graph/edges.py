@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from flowforge_graph.model import DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger
 
 StandaloneTrigger = ManualTrigger | ScheduledTrigger | EventTrigger
-AnyTrigger = StandaloneTrigger | DependencyTrigger
 
 
 class DependencyEdge(NamedTuple):

@@ -8,7 +8,6 @@ from flowforge_graph.errors import CycleError, DuplicateTrigger, InvalidTrigger,
 from flowforge_graph.graph.bulk import collector_resting, link_all, with_edge, without_edge
 from flowforge_graph.graph.duplicates import refuse_equal_edge, refuse_equal_standalone, refuse_used_id
 from flowforge_graph.graph.edges import (
-    AnyTrigger,
     DependencyEdge,
     Entry,
     StandaloneEntry,
@@ -18,7 +17,7 @@ from flowforge_graph.graph.edges import (
 )
 from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes, attributes_of_one
 from flowforge_graph.graph.topological_order import TopologicalOrder, whole_order
-from flowforge_graph.model import DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger
+from flowforge_graph.model import AnyTrigger, DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger
 
 
 class TriggerStore:

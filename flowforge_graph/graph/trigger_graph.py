@@ -9,7 +9,6 @@ from flowforge_graph.errors import InvalidTrigger, InvalidWorkflow, WorkflowNotF
 from flowforge_graph.graph.changes import ProposedChanges
 from flowforge_graph.graph.duplicates import refuse_used_id
 from flowforge_graph.graph.edges import (
-    AnyTrigger,
     DependencyEdge,
     Entry,
     StandaloneEntry,
@@ -20,7 +19,7 @@ from flowforge_graph.graph.edges import (
 from flowforge_graph.graph.read_only import Adjacency, NodeAttributes, ReadOnlyDiGraph
 from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.walks import levels, reachable
-from flowforge_graph.model import DependencyTrigger
+from flowforge_graph.model import AnyTrigger, DependencyTrigger
 from flowforge_graph.model.ids import RESERVED_WORKFLOW_IDS, checked_id, checked_name
 
 # From this share of the graph on, one pass over everything is cheaper than one search for each new trigger.

@@ -114,11 +114,12 @@ class EventTrigger(_Trigger):
     __hash__ = _Trigger.__hash__
 
 
-Trigger = Annotated[
-    ManualTrigger | ScheduledTrigger | DependencyTrigger | EventTrigger, Field(discriminator="trigger_type")
-]
+AnyTrigger = ManualTrigger | ScheduledTrigger | DependencyTrigger | EventTrigger
 
-TRIGGER_CLASSES: Mapping[str, type[ManualTrigger | ScheduledTrigger | DependencyTrigger | EventTrigger]] = {
+# The same as a type for pydantic, which reads the kind from ``trigger_type``.
+Trigger = Annotated[AnyTrigger, Field(discriminator="trigger_type")]
+
+TRIGGER_CLASSES: Mapping[str, type[AnyTrigger]] = {
     "manual": ManualTrigger,
     "scheduled": ScheduledTrigger,
     "dependency": DependencyTrigger,
@@ -126,7 +127,7 @@ TRIGGER_CLASSES: Mapping[str, type[ManualTrigger | ScheduledTrigger | Dependency
 }
 
 
-def parse_trigger(fields: Mapping[str, Any]) -> ManualTrigger | ScheduledTrigger | DependencyTrigger | EventTrigger:
+def parse_trigger(fields: Mapping[str, Any]) -> AnyTrigger:
     """Build the trigger that ``fields["trigger_type"]`` names; raise InvalidTrigger or InvalidSchedule."""
     kind = fields.get("trigger_type")
     if not isinstance(kind, str) or kind not in TRIGGER_CLASSES:

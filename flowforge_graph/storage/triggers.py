@@ -11,9 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, sel
 from flowforge_graph.errors import FlowforgeGraphError, InvalidTrigger
 from flowforge_graph.model import (
     TRIGGER_CLASSES,
-    DependencyTrigger,
-    EventTrigger,
-    ManualTrigger,
+    AnyTrigger,
     ScheduledTrigger,
     parse_trigger,
 )
@@ -23,8 +21,6 @@ from flowforge_graph.storage.instants import to_instant, to_seconds
 from flowforge_graph.storage.tables import DUE_SCHEDULE, AnyRow, Tables
 
 logger = logging.getLogger("flowforge_graph.storage")
-
-AnyTrigger = ManualTrigger | ScheduledTrigger | DependencyTrigger | EventTrigger
 
 _COMMON = ("id", "workflow_id", "trigger_type", "trigger_name", "source")
 _OWN: Mapping[str, tuple[str, ...]] = {

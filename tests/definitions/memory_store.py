@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from flowforge_graph.definitions import Plan, apply_definitions, parse_definitions
-from flowforge_graph.engine.changes import AnyTrigger, DefinitionChanges, StoredDefinitions
+from flowforge_graph.engine.changes import DefinitionChanges, StoredDefinitions
 from flowforge_graph.errors import DuplicateTrigger
 from flowforge_graph.graph.duplicates import unique_key
-from flowforge_graph.model import DependencyTrigger, Workflow
+from flowforge_graph.model import AnyTrigger, DependencyTrigger, Workflow
 
 
 class MemoryStore:

@@ -17,9 +17,9 @@ from flowforge_graph.definitions import (
     plan_definitions,
 )
 from flowforge_graph.definitions.trigger_ids import full_key
-from flowforge_graph.engine.changes import AnyTrigger
 from flowforge_graph.errors import InvalidDefinition
 from flowforge_graph.model import (
+    AnyTrigger,
     CommandRun,
     DependencyTrigger,
     EventTrigger,

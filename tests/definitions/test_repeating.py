@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from flowforge_graph.definitions import apply_definitions, definitions_text, parse_definitions
 from flowforge_graph.definitions.trigger_ids import full_key
-from flowforge_graph.engine.changes import AnyTrigger
 from flowforge_graph.errors import DuplicateTrigger
-from flowforge_graph.model import DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger, Workflow
+from flowforge_graph.model import AnyTrigger, DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger, Workflow
 from tests.definitions.memory_store import MemoryStore
 
 NAMES = st.sampled_from([None, "n", "m"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import networkx as nx
 
 from flowforge_graph.errors import CycleError, DuplicateTrigger, FlowforgeGraphError
-from flowforge_graph.graph import AnyTrigger, DependencyEdge, TriggerGraph
-from flowforge_graph.model import DependencyTrigger, ScheduledTrigger
+from flowforge_graph.graph import DependencyEdge, TriggerGraph
+from flowforge_graph.model import AnyTrigger, DependencyTrigger, ScheduledTrigger
 
 
 def depends(

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from flowforge_graph.errors import DuplicateTrigger, InvalidTrigger, InvalidWorkflow, TriggerNotFound
-from flowforge_graph.graph import AnyTrigger, TriggerGraph, unique_key
-from flowforge_graph.model import EventTrigger, ManualTrigger
+from flowforge_graph.graph import TriggerGraph, unique_key
+from flowforge_graph.model import AnyTrigger, EventTrigger, ManualTrigger
 from tests.graph.helpers import assert_sound, content, depends, graph_of, scheduled
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowforge_graph.errors import CycleError, DuplicateTrigger, FlowforgeGraphError, TriggerNotFound
-from flowforge_graph.graph import AnyTrigger, TriggerGraph
+from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.graph import trigger_graph as module
-from flowforge_graph.model import CONDITIONS, ManualTrigger
+from flowforge_graph.model import CONDITIONS, AnyTrigger, ManualTrigger
 from tests.graph.helpers import assert_sound, comparable, content, depends, graph_of, outcome, scheduled
 
 WORKFLOWS = st.sampled_from("abcdefgh")
