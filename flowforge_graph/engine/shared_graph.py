@@ -14,7 +14,6 @@ CHANGES: Final = (
     "replace",
     "remove",
     "put_edge",
-    "apply",
     "add_workflow",
     "remove_workflow",
 )

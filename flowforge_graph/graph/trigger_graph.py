@@ -144,8 +144,7 @@ class TriggerGraph:
     def put_edge(self, edge: DependencyEdge) -> None:
         """Add the edge of a committed row, or put it in place of the one of its id. Raises CycleError.
 
-        No field is looked at but the ids. Rows committed together go through ``apply``: one alone may close a cycle
-        that another one opens.
+        No field is looked at but the ids. Of rows committed together, what moves must be removed before it is put.
         """
         old = self._store.entries.get(edge.id)
         if old is None:
@@ -154,20 +153,6 @@ class TriggerGraph:
         else:
             ProposedChanges(self._store).put_edge(edge)
             self._store.exchange(old, edge)
-
-    def apply(self, *, removed_ids: Iterable[str] = (), edges: Iterable[DependencyEdge] = ()) -> None:
-        """Apply what one transaction committed: ids it removed (unknown ones are no matter) and edges it put.
-
-        The old edges of all ids leave before the first new one comes, so that only the outcome has to be free of
-        cycles. CycleError means that this graph and the database disagree: load it anew.
-        """
-        edges = tuple(edges)
-        for trigger_id in (*removed_ids, *(edge.id for edge in edges)):
-            entry = self._store.entries.get(trigger_id)
-            if entry is not None:
-                self._store.remove(entry)
-        for edge in edges:
-            self.put_edge(edge)
 
     # Workflows.
 

@@ -50,7 +50,6 @@ class Database:
         self._owns_engine = not isinstance(target, Engine)
         host_engine = target if isinstance(target, Engine) else _open(target)
         self.is_sqlite = host_engine.dialect.name == "sqlite"
-        self.is_postgresql = host_engine.dialect.name == "postgresql"
         _refuse_unknown_dialect(host_engine)
         if self.is_sqlite and schema:
             raise DatabaseError("SQLite has no schemas: use table_prefix instead of schema")
