@@ -19,7 +19,7 @@ from flowforge_graph.engine.freshness import ChangeKind, is_stored
 from flowforge_graph.engine.settlements import Settlements
 from flowforge_graph.errors import DuplicateTrigger, FlowforgeGraphError, InvalidTrigger, WorkflowNotFound
 from flowforge_graph.graph.duplicates import unique_key
-from flowforge_graph.graph.edges import edge_of
+from flowforge_graph.graph.edges import edge_of, row_of_edge
 from flowforge_graph.model import (
     AnyTrigger,
     Completion,
@@ -214,7 +214,7 @@ def _takes_another_place(trigger: AnyTrigger, stored: AnyTrigger | None) -> bool
 
 
 def _put_change(trigger: AnyTrigger, seq: int) -> Change:
-    payload = list(edge_of(trigger, seq=seq)) if isinstance(trigger, DependencyTrigger) else None
+    payload = row_of_edge(edge_of(trigger, seq=seq)) if isinstance(trigger, DependencyTrigger) else None
     return Change(kind=ChangeKind.TRIGGER_PUT, subject_id=trigger.id, payload=payload)
 
 

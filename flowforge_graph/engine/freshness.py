@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 
 from flowforge_graph.engine.shared_graph import SharedGraph
 from flowforge_graph.errors import FlowforgeGraphError
-from flowforge_graph.graph import DependencyEdge, TriggerGraph
+from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.graph.bulk import collector_resting
+from flowforge_graph.graph.edges import EdgeTuple, edge_of_row
 from flowforge_graph.storage import Change, Revision, Store
 from flowforge_graph.storage.tables import AnyRow
 
@@ -150,9 +151,9 @@ def _graph_of(names: Iterable[AnyRow], edges: Iterable[AnyRow]) -> TriggerGraph:
     )
 
 
-def _edges_of(rows: Iterable[AnyRow], once: Callable[[str, str], str]) -> Iterator[DependencyEdge]:
+def _edges_of(rows: Iterable[AnyRow], once: Callable[[str, str], str]) -> Iterator[EdgeTuple]:
     for trigger_id, workflow_id, upstream, condition, delay, enabled, name, seq in rows:
-        yield DependencyEdge(
+        yield edge_of_row(
             trigger_id,
             once(workflow_id, workflow_id),
             once(upstream, upstream),
@@ -174,7 +175,7 @@ def _remove_workflow(graph: TriggerGraph, change: Change) -> None:
 
 def _put_trigger(graph: TriggerGraph, change: Change) -> None:
     if change.payload is not None:
-        graph.put_edge(DependencyEdge(*change.payload))
+        graph.put_edge(edge_of_row(*change.payload))
 
 
 def _remove_trigger(graph: TriggerGraph, change: Change) -> None:

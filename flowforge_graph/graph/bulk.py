@@ -6,8 +6,8 @@ import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from flowforge_graph.graph.edges import DependencyEdge, Entry, seq_of
-from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes, attributes_of_one
+from flowforge_graph.graph.edges import EdgeTuple, Entry, carrying, edges_in, with_edge
+from flowforge_graph.graph.read_only import UNNAMED, Adjacency, NodeAttributes
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def collector_resting() -> Iterator[None]:
 
 
 def link_all(
-    edges: Iterable[DependencyEdge],
+    edges: Iterable[EdgeTuple],
     *,
     successors: Adjacency,
     predecessors: Adjacency,
@@ -42,7 +42,7 @@ def link_all(
     of them pass here.
     """
     for edge in edges:
-        trigger_id, downstream, upstream = edge[0], edge[1], edge[2]
+        trigger_id, downstream, upstream, condition = edge[:4]
         if trigger_id in entries:
             return trigger_id
         after = successors.get(upstream)
@@ -57,24 +57,11 @@ def link_all(
             nodes.setdefault(downstream, UNNAMED)
         known = after.get(downstream)
         if known is None:
-            after[downstream] = before[upstream] = attributes_of_one(edge)
+            after[downstream] = before[upstream] = edge
         else:
-            if refuse_equal and _has_condition(known.triggers, edge.dependency_condition):
+            others = edges_in(known)
+            if refuse_equal and any(other[3] == condition for other in others):
                 return trigger_id
-            after[downstream] = before[upstream] = EdgeAttributes(with_edge(known.triggers, edge))
+            after[downstream] = before[upstream] = carrying(with_edge(others, edge))
         entries[trigger_id] = edge
     return None
-
-
-def with_edge(triggers: tuple[DependencyEdge, ...], edge: DependencyEdge) -> tuple[DependencyEdge, ...]:
-    """``triggers`` and ``edge``, in creation order."""
-    return tuple(sorted((*triggers, edge), key=seq_of))
-
-
-def without_edge(triggers: tuple[DependencyEdge, ...], trigger_id: str) -> tuple[DependencyEdge, ...]:
-    """``triggers`` without the one of this id."""
-    return tuple(edge for edge in triggers if edge.id != trigger_id)
-
-
-def _has_condition(triggers: tuple[DependencyEdge, ...], condition: str) -> bool:
-    return any(edge.dependency_condition == condition for edge in triggers)

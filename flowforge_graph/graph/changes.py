@@ -6,10 +6,21 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from flowforge_graph.errors import CycleError, TriggerNotFound
-from flowforge_graph.graph.bulk import with_edge, without_edge
 from flowforge_graph.graph.duplicates import refuse_equal_edge, refuse_equal_standalone
-from flowforge_graph.graph.edges import DependencyEdge, Entry, StandaloneEntry, edge_of
-from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes
+from flowforge_graph.graph.edges import (
+    Carried,
+    EdgeTuple,
+    Entry,
+    StandaloneEntry,
+    carrying,
+    edge_of,
+    edges_in,
+    id_of,
+    seq_of,
+    with_edge,
+    without_edge,
+)
+from flowforge_graph.graph.read_only import UNNAMED, Adjacency, NodeAttributes
 from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.topological_order import TopologicalOrder
 from flowforge_graph.model import AnyTrigger, DependencyTrigger
@@ -66,24 +77,25 @@ class ProposedChanges:
     def put(self, trigger: AnyTrigger) -> None:
         """The trigger comes, or takes the place of the one of its id; raise DuplicateTrigger or CycleError."""
         old = self._entry(trigger.id)
-        seq = old.seq if old else 0
+        seq = 0 if old is None else seq_of(old)
         if isinstance(trigger, DependencyTrigger):
             edge = edge_of(trigger, seq=seq)
-            refuse_equal_edge(edge, among=self._triggers_of_pair(edge))
+            refuse_equal_edge(edge, among=self._edges_of_pair(edge))
             self.put_edge(edge)
         else:
             own = self._node(trigger.workflow_id).triggers
             refuse_equal_standalone(trigger, among=own)
             self._replace(old, StandaloneEntry(trigger, seq))
 
-    def put_edge(self, edge: DependencyEdge) -> None:
+    def put_edge(self, edge: EdgeTuple) -> None:
         """As ``put``, for an edge whose equals do not matter; raise CycleError."""
-        old = self._entry(edge.id)
+        trigger_id, downstream, upstream = edge[:3]
+        old = self._entry(trigger_id)
         if old is not None:
             self._detach(old)
-        path = self._admit(tail=edge.depends_on_workflow_id, head=edge.workflow_id)
+        path = self._admit(tail=upstream, head=downstream)
         if path is not None:
-            raise CycleError((*path, edge.workflow_id))
+            raise CycleError((*path, downstream))
         self._replace(None, edge)
 
     def path(self, *, source: str, target: str) -> tuple[str, ...] | None:
@@ -97,29 +109,30 @@ class ProposedChanges:
     def _replace(self, old: Entry | None, new: Entry) -> None:
         if old is not None:
             self._detach(old)
-        if isinstance(new, DependencyEdge):
-            self._link(new.depends_on_workflow_id, new.workflow_id, with_edge(self._triggers_of_pair(new), new))
-        else:
+        if isinstance(new, StandaloneEntry):
             self._need_node(new.value.workflow_id)
             node = self._node(new.value.workflow_id)
             self._nodes[new.value.workflow_id] = NodeAttributes(node.name, (*node.triggers, new.value))
-        self._entries[new.id] = new
-        self._gone.discard(new.id)
+        else:
+            self._link(new, with_edge(self._edges_of_pair(new), new))
+        self._entries[id_of(new)] = new
+        self._gone.discard(id_of(new))
 
     def _detach(self, entry: Entry) -> None:
-        if isinstance(entry, DependencyEdge):
-            left = without_edge(self._triggers_of_pair(entry), entry.id)
-            self._link(entry.depends_on_workflow_id, entry.workflow_id, left)
-        else:
+        if isinstance(entry, StandaloneEntry):
             node = self._node(entry.value.workflow_id)
-            left_own = tuple(trigger for trigger in node.triggers if trigger.id != entry.id)
-            self._nodes[entry.value.workflow_id] = NodeAttributes(node.name, left_own)
+            left = tuple(trigger for trigger in node.triggers if trigger.id != entry.value.id)
+            self._nodes[entry.value.workflow_id] = NodeAttributes(node.name, left)
+        else:
+            self._link(entry, without_edge(self._edges_of_pair(entry), entry[0]))
 
-    def _link(self, upstream: str, downstream: str, triggers: tuple[DependencyEdge, ...]) -> None:
+    def _link(self, edge: EdgeTuple, edges: tuple[EdgeTuple, ...]) -> None:
+        """Let the edge of these two workflows carry ``edges``; with none left there is no edge."""
+        _, downstream, upstream = edge[:3]
         after = _own_neighbours(self._successors, upstream)
         before = _own_neighbours(self._predecessors, downstream)
-        if triggers:
-            after[downstream] = before[upstream] = EdgeAttributes(triggers)
+        if edges:
+            after[downstream] = before[upstream] = carrying(edges)
         else:
             after.pop(downstream, None)
             before.pop(upstream, None)
@@ -129,11 +142,10 @@ class ProposedChanges:
         self._need_node(head)
         return self._order.admit(tail=tail, head=head)
 
-    def _triggers_of_pair(self, edge: DependencyEdge) -> tuple[DependencyEdge, ...]:
-        if not self._has_node(edge.depends_on_workflow_id):
-            return ()
-        known = self._successors[edge.depends_on_workflow_id].get(edge.workflow_id)
-        return known.triggers if known else ()
+    def _edges_of_pair(self, edge: EdgeTuple) -> tuple[EdgeTuple, ...]:
+        _, downstream, upstream = edge[:3]
+        known = self._successors[upstream].get(downstream) if self._has_node(upstream) else None
+        return () if known is None else edges_in(known)
 
     def _entry(self, trigger_id: str) -> Entry | None:
         try:
@@ -159,7 +171,7 @@ class ProposedChanges:
             self._order.place_last(workflow_id)
 
 
-def _own_neighbours(adjacency: Adjacency, node: str) -> dict[str, EdgeAttributes]:
+def _own_neighbours(adjacency: Adjacency, node: str) -> dict[str, Carried]:
     """The neighbours of ``node`` in this layer: a copy of those below at the first change."""
     if node not in adjacency:
         adjacency[node] = adjacency[node].copy()

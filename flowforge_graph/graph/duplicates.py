@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flowforge_graph.errors import DuplicateTrigger, shown
-from flowforge_graph.graph.edges import DependencyEdge, StandaloneTrigger
+from flowforge_graph.graph.edges import EdgeTuple, StandaloneTrigger
 from flowforge_graph.model import AnyTrigger, DependencyTrigger, ScheduledTrigger
 
 
@@ -27,14 +27,15 @@ def refuse_used_id(trigger_id: str) -> DuplicateTrigger:
     return DuplicateTrigger(f"there is already a trigger {shown(trigger_id)}: give the new one another id", trigger_id)
 
 
-def refuse_equal_edge(edge: DependencyEdge, *, among: Iterable[DependencyEdge]) -> None:
+def refuse_equal_edge(edge: EdgeTuple, *, among: Iterable[EdgeTuple]) -> None:
     """Raise DuplicateTrigger if a trigger of another id ``among`` those of the same two workflows has its condition."""
-    for other in among:
-        if other.dependency_condition == edge.dependency_condition and other.id != edge.id:
+    trigger_id, downstream, upstream, condition = edge[:4]
+    for other_id, _, _, other_condition, *_ in among:
+        if other_condition == condition and other_id != trigger_id:
             raise DuplicateTrigger(
-                f"{shown(edge.workflow_id)} already depends on {shown(edge.depends_on_workflow_id)} "
-                f"{edge.dependency_condition}, by trigger {shown(other.id)}: change that one instead",
-                other.id,
+                f"{shown(downstream)} already depends on {shown(upstream)} {condition}, by trigger {shown(other_id)}: "
+                "change that one instead",
+                other_id,
             )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 import networkx as nx
 
 from flowforge_graph.errors import FlowforgeGraphError
-from flowforge_graph.graph.edges import DependencyEdge, StandaloneTrigger
+from flowforge_graph.graph.edges import Carried, DependencyEdge, StandaloneTrigger, edges_in
 
 
 class GraphIsReadOnly(FlowforgeGraphError, nx.NetworkXError, TypeError):
@@ -45,19 +45,15 @@ class _Attributes(Mapping[str, Any]):
 class EdgeAttributes(_Attributes):
     """What the edge of two workflows carries: ``triggers``, a tuple of DependencyEdge in creation order."""
 
-    # The edge itself where there is only one, as nearly everywhere: a tuple around it would cost 64 bytes more.
-    __slots__ = ("_held",)
+    __slots__ = ("_carried",)
 
-    _held: DependencyEdge | tuple[DependencyEdge, ...]
-
-    def __init__(self, triggers: tuple[DependencyEdge, ...]) -> None:
-        self._held = triggers[0] if len(triggers) == 1 else triggers
+    def __init__(self, carried: Carried) -> None:
+        self._carried = carried
 
     @property
     def triggers(self) -> tuple[DependencyEdge, ...]:
         """The triggers that join the two workflows."""
-        held = self._held
-        return (held,) if isinstance(held, DependencyEdge) else held
+        return tuple(map(DependencyEdge._make, edges_in(self._carried)))
 
     def __getitem__(self, key: str) -> tuple[DependencyEdge, ...]:
         if key == "triggers":
@@ -75,7 +71,7 @@ class EdgeAttributes(_Attributes):
         return 1
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return EdgeAttributes, (self.triggers,)
+        return EdgeAttributes, (self._carried,)
 
 
 class NodeAttributes(_Attributes):
@@ -119,23 +115,60 @@ class NodeAttributes(_Attributes):
 
 UNNAMED: Final = NodeAttributes()
 
-_new_edge_attributes = EdgeAttributes.__new__
+Adjacency = dict[str, dict[str, Carried]]
 
 
-def attributes_of_one(edge: DependencyEdge) -> EdgeAttributes:
-    """``EdgeAttributes((edge,))`` at half the price: a million edges come this way."""
-    attributes = _new_edge_attributes(EdgeAttributes)
-    attributes._held = edge
-    return attributes
+class _View(Mapping[str, Any]):
+    """A live dictionary that cannot be changed. Its keys are read as quickly as the dictionary's own."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self, kept: Mapping[str, Any]) -> None:
+        self._kept = kept
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self._kept),)
 
 
-Adjacency = dict[str, dict[str, EdgeAttributes]]
+class _Neighbours(_View):
+    """The workflows next to one, each with the attributes of the edge between them."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> EdgeAttributes:
+        return EdgeAttributes(self._kept[key])
+
+
+class _AllNeighbours(_View):
+    """The neighbours of every workflow."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> _Neighbours:
+        return _Neighbours(self._kept[key])
+
+    def as_kept(self) -> Adjacency:
+        """An independent copy of what the view shows, as the graph keeps it."""
+        return {node: dict(neighbours) for node, neighbours in self._kept.items()}
 
 
 class ReadOnlyDiGraph(nx.DiGraph):  # type: ignore[type-arg]
     """A live view of the graph's own adjacency. Every mutator raises, as on a graph that ``nx.freeze`` froze.
 
-    It shares the dictionaries that the graph keeps, so it is always current and costs nothing. Calling the class, as
+    It shares the dictionaries that the graph keeps, so it is always current and costs nothing. Algorithms that follow
+    edges run at their usual speed; the values of an edge are made when they are asked for. Calling the class, as
     networkx does for an empty graph of the same kind, makes an ordinary DiGraph; so do ``copy`` and ``reverse``.
     Pickled or deep-copied it is an independent read-only graph.
     """
@@ -145,8 +178,8 @@ class ReadOnlyDiGraph(nx.DiGraph):  # type: ignore[type-arg]
     __networkx_cache__ = None  # type: ignore[assignment]
 
     _node: Mapping[str, NodeAttributes]
-    _adj: Mapping[str, dict[str, EdgeAttributes]]
-    _pred: Mapping[str, dict[str, EdgeAttributes]]
+    _adj: _AllNeighbours
+    _pred: _AllNeighbours
 
     def __new__(cls, *args: Any, **attributes: Any) -> nx.DiGraph[str]:  # type: ignore[misc]
         return nx.DiGraph(*args, **attributes)
@@ -159,8 +192,8 @@ class ReadOnlyDiGraph(nx.DiGraph):  # type: ignore[type-arg]
         view = object.__new__(cls)
         view.graph = _NO_ATTRIBUTES  # type: ignore[assignment]
         view._node = MappingProxyType(nodes)
-        view._adj = MappingProxyType(successors)
-        view._pred = MappingProxyType(predecessors)
+        view._adj = _AllNeighbours(successors)
+        view._pred = _AllNeighbours(predecessors)
         return view
 
     add_node = add_nodes_from = remove_node = remove_nodes_from = _refuse
@@ -172,11 +205,7 @@ class ReadOnlyDiGraph(nx.DiGraph):  # type: ignore[type-arg]
         return iter(self.adj.items())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (
-            {node: dict(neighbours) for node, neighbours in self._adj.items()},
-            {node: dict(neighbours) for node, neighbours in self._pred.items()},
-            dict(self._node),
-        )
+        return _restored, (self._adj.as_kept(), self._pred.as_kept(), dict(self._node))
 
 
 class _NoAttributes(_Attributes):

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flowforge_graph.errors import CycleError, DuplicateTrigger, InvalidTrigger, TriggerNotFound, shown
-from flowforge_graph.graph.bulk import collector_resting, link_all, with_edge, without_edge
+from flowforge_graph.graph.bulk import collector_resting, link_all
 from flowforge_graph.graph.duplicates import refuse_equal_edge, refuse_equal_standalone, refuse_used_id
 from flowforge_graph.graph.edges import (
-    DependencyEdge,
+    Carried,
+    EdgeTuple,
     Entry,
     StandaloneEntry,
     StandaloneTrigger,
+    carrying,
     edge_of,
-    says_more_than_its_edge,
+    edges_in,
+    id_of,
+    seq_of,
+    with_edge,
+    without_edge,
 )
-from flowforge_graph.graph.read_only import UNNAMED, Adjacency, EdgeAttributes, NodeAttributes, attributes_of_one
+from flowforge_graph.graph.read_only import UNNAMED, Adjacency, NodeAttributes
 from flowforge_graph.graph.topological_order import TopologicalOrder, whole_order
 from flowforge_graph.model import AnyTrigger, DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger
 
@@ -23,9 +29,8 @@ from flowforge_graph.model import AnyTrigger, DependencyTrigger, EventTrigger, M
 class TriggerStore:
     """The dictionaries behind a trigger graph.
 
-    ``successors`` and ``predecessors`` share the attributes of each edge, which are never changed in place: copies of
-    the store share them too. ``entries`` finds a trigger by id. ``kept`` holds only those dependency triggers that
-    say more than their edge does (a source, times).
+    ``successors`` and ``predecessors`` share what each edge carries, which is never changed in place: copies of the
+    store share it too. ``entries`` finds a trigger by id.
     """
 
     def __init__(self) -> None:
@@ -33,7 +38,6 @@ class TriggerStore:
         self.predecessors: Adjacency = {}
         self.nodes: dict[str, NodeAttributes] = {}
         self.entries: dict[str, Entry] = {}
-        self.kept: dict[str, DependencyTrigger] = {}
         self.last_seq = 0
         self.order = TopologicalOrder(successors=self.successors, predecessors=self.predecessors)
 
@@ -44,7 +48,6 @@ class TriggerStore:
         copy.predecessors.update((node, before.copy()) for node, before in self.predecessors.items())
         copy.nodes.update(self.nodes)
         copy.entries.update(self.entries)
-        copy.kept.update(self.kept)
         copy.last_seq = self.last_seq
         copy.order.follow(self.order)
         return copy
@@ -56,12 +59,6 @@ class TriggerStore:
         except KeyError:
             raise TriggerNotFound(trigger_id) from None
 
-    def value(self, entry: Entry) -> AnyTrigger:
-        """The trigger that an entry stands for."""
-        if isinstance(entry, StandaloneEntry):
-            return entry.value
-        return self.kept.get(entry.id) or entry.as_trigger()
-
     # One at a time.
 
     def add_dependency(self, trigger: DependencyTrigger) -> None:
@@ -72,15 +69,13 @@ class TriggerStore:
             raise refuse_used_id(trigger.id)
         self.insert(edge, refuse_equal=True)
         self.last_seq = seq
-        if says_more_than_its_edge(trigger):
-            self.kept[trigger.id] = trigger
 
-    def insert(self, edge: DependencyEdge, *, refuse_equal: bool) -> None:
+    def insert(self, edge: EdgeTuple, *, refuse_equal: bool) -> None:
         """Check a new edge, then link it: when this raises CycleError or DuplicateTrigger, nothing has changed.
 
         The hot path, so in one piece for workflows that are known and an edge that agrees with the order.
         """
-        trigger_id, downstream, upstream = edge[0], edge[1], edge[2]
+        trigger_id, downstream, upstream = edge[:3]
         labels = self.order.labels
         tail, head = labels.get(upstream), labels.get(downstream)
         known = None
@@ -90,13 +85,13 @@ class TriggerStore:
             self._admit(upstream=upstream, downstream=downstream)
         else:
             known = self.successors[upstream].get(downstream)
-        if known is None:
-            attributes = attributes_of_one(edge)
-        else:
+        carried: Carried = edge
+        if known is not None:
+            others = edges_in(known)
             if refuse_equal:
-                refuse_equal_edge(edge, among=known.triggers)
-            attributes = EdgeAttributes(with_edge(known.triggers, edge))
-        self.successors[upstream][downstream] = self.predecessors[downstream][upstream] = attributes
+                refuse_equal_edge(edge, among=others)
+            carried = carrying(with_edge(others, edge))
+        self.successors[upstream][downstream] = self.predecessors[downstream][upstream] = carried
         self.entries[trigger_id] = edge
 
     def _admit(self, *, upstream: str, downstream: str) -> None:
@@ -144,54 +139,52 @@ class TriggerStore:
             self.add_node(workflow_id)
         node = self.nodes[workflow_id]
         self.entries[entry.value.id] = entry
-        triggers = sorted((*node.triggers, entry.value), key=lambda trigger: self.entries[trigger.id].seq)
+        triggers = sorted((*node.triggers, entry.value), key=lambda trigger: seq_of(self.entries[trigger.id]))
         self.nodes[workflow_id] = NodeAttributes(node.name, tuple(triggers))
         self.last_seq = max(self.last_seq, entry.seq)
 
     def exchange(self, old: Entry, new: Entry) -> None:
         """Put ``new``, already checked, in place of ``old`` of the same id."""
-        if isinstance(old, DependencyEdge) and isinstance(new, DependencyEdge) and old[1:3] == new[1:3]:
+        if not (isinstance(old, StandaloneEntry) or isinstance(new, StandaloneEntry)) and old[:3] == new[:3]:
             # The edge stays, and with it its place among its neighbours.
-            others = without_edge(self.successors[old[2]][old[1]].triggers, old.id)
-            self._relink(new, with_edge(others, new))
-            self.entries[new.id] = new
-            self.kept.pop(new.id, None)
+            self._relink(new, with_edge(self._others(old), new))
+            self.entries[new[0]] = new
             return
         self.remove(old)
-        if isinstance(new, DependencyEdge):
-            self.insert(new, refuse_equal=False)
-        else:
+        if isinstance(new, StandaloneEntry):
             self._attach_standalone(new)
+        else:
+            self.insert(new, refuse_equal=False)
 
     def remove(self, entry: Entry) -> None:
         """Take the trigger from its edge or node; an edge goes with its last trigger, workflows stay."""
         self._detach(entry)
-        self.drop(entry.id)
-
-    def drop(self, trigger_id: str) -> None:
-        """Forget the id of a trigger that no edge or node carries any more."""
-        del self.entries[trigger_id]
-        self.kept.pop(trigger_id, None)
+        del self.entries[id_of(entry)]
 
     def _detach(self, entry: Entry) -> None:
-        if isinstance(entry, DependencyEdge):
-            known = self.successors[entry.depends_on_workflow_id][entry.workflow_id]
-            self._relink(entry, without_edge(known.triggers, entry.id))
-        else:
-            node = self.nodes[entry.value.workflow_id]
-            left = tuple(trigger for trigger in node.triggers if trigger.id != entry.id)
-            self.nodes[entry.value.workflow_id] = NodeAttributes(node.name, left)
+        if not isinstance(entry, StandaloneEntry):
+            self._relink(entry, self._others(entry))
+            return
+        node = self.nodes[entry.value.workflow_id]
+        left = tuple(trigger for trigger in node.triggers if trigger.id != entry.value.id)
+        self.nodes[entry.value.workflow_id] = NodeAttributes(node.name, left)
 
-    def _relink(self, edge: DependencyEdge, triggers: tuple[DependencyEdge, ...]) -> None:
-        """Let the edge of these two workflows carry ``triggers``; with none left there is no edge."""
-        after, before = self.successors[edge.depends_on_workflow_id], self.predecessors[edge.workflow_id]
-        if triggers:
-            after[edge.workflow_id] = before[edge.depends_on_workflow_id] = EdgeAttributes(triggers)
+    def _others(self, edge: EdgeTuple) -> tuple[EdgeTuple, ...]:
+        """The other triggers of the same two workflows."""
+        trigger_id, downstream, upstream = edge[:3]
+        return without_edge(edges_in(self.successors[upstream][downstream]), trigger_id)
+
+    def _relink(self, edge: EdgeTuple, edges: tuple[EdgeTuple, ...]) -> None:
+        """Let the edge of these two workflows carry ``edges``; with none left there is no edge."""
+        _, downstream, upstream = edge[:3]
+        after, before = self.successors[upstream], self.predecessors[downstream]
+        if edges:
+            after[downstream] = before[upstream] = carrying(edges)
         else:
-            del after[edge.workflow_id], before[edge.depends_on_workflow_id]
+            del after[downstream], before[upstream]
 
     def cut_out(self, workflow_id: str) -> None:
-        """Remove a node with its edges; the ids of their triggers are dropped by the caller."""
+        """Remove a node with its edges; the entries of their triggers are deleted by the caller."""
         for downstream in self.successors.pop(workflow_id):
             del self.predecessors[downstream][workflow_id]
         for upstream in self.predecessors.pop(workflow_id):
@@ -207,23 +200,17 @@ class TriggerStore:
             return self._add_unordered(triggers)
 
     def _add_unordered(self, triggers: Iterable[AnyTrigger]) -> bool:
-        edges: list[DependencyEdge] = []
-        kept: list[DependencyTrigger] = []
+        edges: list[EdgeTuple] = []
         for seq, trigger in enumerate(triggers, start=self.last_seq + 1):
             self.last_seq = seq
             if isinstance(trigger, DependencyTrigger):
                 edges.append(edge_of(trigger, seq=seq))
-                if says_more_than_its_edge(trigger):
-                    kept.append(trigger)
                 continue
             # What was named before comes first among the nodes too.
             if self.link(edges, refuse_equal=True) is not None or not self._standalone_fits(trigger, seq=seq):
                 return False
             edges.clear()
-        if self.link(edges, refuse_equal=True) is not None or not self.order_anew():
-            return False
-        self.kept.update((trigger.id, trigger) for trigger in kept)
-        return True
+        return self.link(edges, refuse_equal=True) is None and self.order_anew()
 
     def _standalone_fits(self, trigger: StandaloneTrigger, *, seq: int) -> bool:
         try:
@@ -232,7 +219,7 @@ class TriggerStore:
             return False
         return True
 
-    def link(self, edges: Iterable[DependencyEdge], *, refuse_equal: bool) -> str | None:
+    def link(self, edges: Iterable[EdgeTuple], *, refuse_equal: bool) -> str | None:
         """Link edges that nobody has checked for cycles: until ``order_anew`` has said yes, the order is void.
 
         Answers the id of the first that cannot be linked, or None.
@@ -257,9 +244,8 @@ class TriggerStore:
     def take_back(self, *, triggers: int, workflows: int, last_seq: int) -> None:
         """Undo additions: leave so many of the first ``triggers`` and ``workflows``, as they were."""
         while len(self.entries) > triggers:
-            trigger_id, entry = self.entries.popitem()
+            _, entry = self.entries.popitem()
             self._detach(entry)
-            self.kept.pop(trigger_id, None)
         while len(self.nodes) > workflows:
             workflow_id, _ = self.nodes.popitem()
             del self.successors[workflow_id], self.predecessors[workflow_id]

@@ -10,11 +10,16 @@ from flowforge_graph.graph.changes import ProposedChanges
 from flowforge_graph.graph.duplicates import refuse_used_id
 from flowforge_graph.graph.edges import (
     DependencyEdge,
+    EdgeTuple,
     Entry,
     StandaloneEntry,
     edge_of,
-    says_more_than_its_edge,
+    edges_in,
+    id_of,
     seq_of,
+    seq_of_edge,
+    value_of,
+    without_names,
 )
 from flowforge_graph.graph.read_only import Adjacency, NodeAttributes, ReadOnlyDiGraph
 from flowforge_graph.graph.store import TriggerStore
@@ -55,8 +60,8 @@ class TriggerGraph:
         return graph
 
     @classmethod
-    def load(cls, workflows: Iterable[tuple[str, str | None]], edges: Iterable[DependencyEdge]) -> TriggerGraph:
-        """The graph of stored rows: ``(id, name)`` of workflows, and edges in any order.
+    def load(cls, workflows: Iterable[tuple[str, str | None]], edges: Iterable[EdgeTuple]) -> TriggerGraph:
+        """The graph of stored rows: ``(id, name)`` of workflows, and edges in any order, with or without their names.
 
         For rows that were checked when they were stored: neither ids nor conditions are looked at again, so that a
         strange row costs nobody the rest. Raises CycleError or DuplicateTrigger (an id twice) for what no database of
@@ -67,12 +72,12 @@ class TriggerGraph:
             store.successors[workflow_id] = {}
             store.predecessors[workflow_id] = {}
             store.nodes[workflow_id] = NodeAttributes(name)
-        duplicate = store.link(edges, refuse_equal=False)
+        duplicate = store.link(map(without_names, edges), refuse_equal=False)
         if duplicate is not None:
             raise refuse_used_id(duplicate)
         if not store.order_anew():
             _raise_first_cycle(store)
-        store.last_seq = max((entry.seq for entry in store.entries.values()), default=0)
+        store.last_seq = max(map(seq_of, store.entries.values()), default=0)
         return cls._over(store)
 
     # Triggers.
@@ -115,23 +120,21 @@ class TriggerGraph:
         store = self._store
         old = store.entry(_id_of(trigger))
         ProposedChanges(store).put(trigger)
-        if not isinstance(trigger, DependencyTrigger):
-            store.exchange(old, StandaloneEntry(trigger, old.seq))
-            return
-        store.exchange(old, edge_of(trigger, seq=old.seq))
-        if says_more_than_its_edge(trigger):
-            store.kept[trigger.id] = trigger
+        seq = seq_of(old)
+        new: Entry = (
+            edge_of(trigger, seq=seq) if isinstance(trigger, DependencyTrigger) else StandaloneEntry(trigger, seq)
+        )
+        store.exchange(old, new)
 
     def remove(self, trigger_id: str) -> AnyTrigger:
         """Remove a trigger and answer it; its workflows stay. Raises TriggerNotFound."""
         entry = self._store.entry(trigger_id)
-        value = self._store.value(entry)
         self._store.remove(entry)
-        return value
+        return value_of(entry)
 
     def get(self, trigger_id: str) -> AnyTrigger:
         """The trigger of this id; raises TriggerNotFound."""
-        return self._store.value(self._store.entry(trigger_id))
+        return value_of(self._store.entry(trigger_id))
 
     def __contains__(self, trigger_id: object) -> bool:
         return trigger_id in self._store.entries
@@ -141,15 +144,16 @@ class TriggerGraph:
 
     # Committed rows.
 
-    def put_edge(self, edge: DependencyEdge) -> None:
+    def put_edge(self, edge: EdgeTuple) -> None:
         """Add the edge of a committed row, or put it in place of the one of its id. Raises CycleError.
 
         No field is looked at but the ids. Of rows committed together, what moves must be removed before it is put.
         """
-        old = self._store.entries.get(edge.id)
+        edge = without_names(edge)
+        old = self._store.entries.get(id_of(edge))
         if old is None:
             self._store.insert(edge, refuse_equal=False)
-            self._store.last_seq = max(self._store.last_seq, edge.seq)
+            self._store.last_seq = max(self._store.last_seq, seq_of(edge))
         else:
             ProposedChanges(self._store).put_edge(edge)
             self._store.exchange(old, edge)
@@ -171,14 +175,12 @@ class TriggerGraph:
         Raises WorkflowNotFound.
         """
         store = self._store
-        gone: list[Entry] = [*self.edges_into(workflow_id), *self.edges_out_of(workflow_id)]
-        gone += [store.entries[trigger.id] for trigger in store.nodes[workflow_id].triggers]
-        gone.sort(key=lambda entry: entry.seq)
-        values = tuple(store.value(entry) for entry in gone)
+        touching = (*self.edges_into(workflow_id), *self.edges_out_of(workflow_id), *store.nodes[workflow_id].triggers)
+        gone: list[Entry] = sorted((store.entries[trigger.id] for trigger in touching), key=seq_of)
         store.cut_out(workflow_id)
         for entry in gone:
-            store.drop(entry.id)
-        return values
+            del store.entries[id_of(entry)]
+        return tuple(map(value_of, gone))
 
     def has_workflow(self, workflow_id: str) -> bool:
         """Whether the graph has this workflow."""
@@ -243,18 +245,17 @@ class TriggerGraph:
 
         Raises WorkflowNotFound. Values are built when asked for; ``edges_out_of`` is the same without that cost.
         """
-        triggers = (self._store.value(edge) for edge in self.edges_out_of(workflow_id))
-        return [trigger for trigger in triggers if isinstance(trigger, DependencyTrigger)]
+        return [edge.as_trigger() for edge in self.edges_out_of(workflow_id)]
 
     def edges_out_of(self, workflow_id: str) -> tuple[DependencyEdge, ...]:
-        """The direct triggers as the compact tuples that edges carry, in creation order.
+        """The direct triggers as the named tuples of the edges, in creation order.
 
         Raises WorkflowNotFound. O(triggers answered).
         """
         return _edges_of(self._store.successors, workflow_id)
 
     def edges_into(self, workflow_id: str) -> tuple[DependencyEdge, ...]:
-        """The dependency triggers that start ``workflow_id``, as compact tuples, in creation order.
+        """The dependency triggers that start ``workflow_id``, as named tuples, in creation order.
 
         Raises WorkflowNotFound. O(triggers answered).
         """
@@ -323,7 +324,8 @@ def _edges_of(adjacency: Adjacency, workflow_id: str) -> tuple[DependencyEdge, .
         neighbours = adjacency[workflow_id]
     except KeyError:
         raise WorkflowNotFound(workflow_id) from None
-    return tuple(sorted([edge for attributes in neighbours.values() for edge in attributes.triggers], key=seq_of))
+    edges = [edge for carried in neighbours.values() for edge in edges_in(carried)]
+    return tuple(map(DependencyEdge._make, sorted(edges, key=seq_of_edge)))
 
 
 def _check_workflow(workflow_id: str, name: str | None) -> None:
@@ -339,5 +341,5 @@ def _raise_first_cycle(store: TriggerStore) -> None:
     """Link the edges of a store that holds a cycle one at a time, to name the first that closes one."""
     replay = TriggerStore()
     for entry in store.entries.values():
-        if isinstance(entry, DependencyEdge):
+        if not isinstance(entry, StandaloneEntry):
             replay.insert(entry, refuse_equal=False)

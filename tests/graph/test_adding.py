@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -26,9 +27,23 @@ def test_workflows_appear_as_they_are_named() -> None:
         "delay_minutes": 5,
         "enabled": False,
         "trigger_name": "Clean",
+        "source": None,
+        "created_at": None,
+        "updated_at": None,
         "seq": 1,
     }
     assert edge.trigger_type == "dependency"
+
+
+def test_the_collector_looks_at_no_edge_twice() -> None:
+    """What edges carry are plain tuples that the garbage collector leaves alone after its first look, whatever size."""
+    graph = TriggerGraph()
+    for number in range(100):
+        graph.add(depends(f"w{number + 1}", f"w{number}", created_at=datetime.now(UTC), source="file"))
+    gc.collect()
+    store = graph._store
+    assert not any(gc.is_tracked(edge) for edge in store.entries.values())
+    assert not any(gc.is_tracked(after) for after in (*store.successors.values(), *store.predecessors.values()))
 
 
 def test_several_triggers_share_one_edge() -> None:

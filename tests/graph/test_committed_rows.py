@@ -41,7 +41,7 @@ def test_creation_order_continues_after_a_load() -> None:
 
 def test_strange_rows_are_kept() -> None:
     """A condition or delay that no value may have is carried as it is stored; repeating it is no matter."""
-    strange = DependencyEdge("t1", "b", "a", "on_tuesday", -3, True, None, 1)
+    strange = DependencyEdge("t1", "b", "a", "on_tuesday", -3, True, None, seq=1)
     again = strange._replace(id="t2", seq=2)
     graph = TriggerGraph.load([], [strange, again])
     assert graph.edges_out_of("a") == (strange, again)
