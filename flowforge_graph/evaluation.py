@@ -134,7 +134,7 @@ def _start_of(ended: Execution, trigger: DependencyFacts, workflow_name: str) ->
     assert ended.ended_at is not None
     delay = _checked_delay(trigger)
     run_after = ended.ended_at + timedelta(minutes=delay)
-    return Execution(
+    return Execution.trusted(
         id=cause_id(trigger.id, ended.id),
         workflow_id=trigger.workflow_id,
         workflow_name=workflow_name,
@@ -174,10 +174,11 @@ def _verdict_fields(ended: Execution, trigger: DependencyFacts, workflow_name: s
 
 def _triggered(ended: Execution, trigger: DependencyFacts, workflow_name: str, start: Execution) -> Verdict:
     fields = _verdict_fields(ended, trigger, workflow_name)
-    return Verdict(**fields, outcome="triggered", execution_id=start.id, run_after=start.run_after)
+    return Verdict.trusted(**fields, outcome="triggered", execution_id=start.id, run_after=start.run_after)
 
 
 def _skipped(ended: Execution, trigger: DependencyFacts, workflow_name: str, reason: ReasonCode) -> Verdict:
+    # Checked, unlike a start's: what is skipped may be skipped for a row that holds what no trigger can.
     return Verdict(**_verdict_fields(ended, trigger, workflow_name), outcome="skipped", reason=reason)
 
 

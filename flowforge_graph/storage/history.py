@@ -24,8 +24,7 @@ class VerdictRows:
     def insert(self, connection: Connection, verdicts_by_completion: Iterable[Sequence[Verdict]]) -> None:
         """Store the verdicts on each completion, in their order."""
         rows = [
-            {name: getattr(verdict, name) for name in _VERDICT_PLAIN}
-            | {"run_after": to_seconds(verdict.run_after), "position": position}
+            {**verdict.__dict__, "run_after": to_seconds(verdict.run_after), "position": position}
             for verdicts in verdicts_by_completion
             for position, verdict in enumerate(verdicts)
         ]
@@ -43,7 +42,7 @@ class VerdictRows:
             )
             for row in connection.execute(query):
                 plain = {name: row._mapping[name] for name in _VERDICT_PLAIN}
-                verdict = Verdict(**plain, run_after=to_instant(row.run_after))
+                verdict = Verdict.trusted(**plain, run_after=to_instant(row.run_after))
                 found.setdefault(row.upstream_execution_id, []).append(verdict)
         return {execution_id: tuple(verdicts) for execution_id, verdicts in found.items()}
 

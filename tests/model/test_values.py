@@ -185,6 +185,33 @@ def test_evolve_checks_as_the_constructor_does() -> None:
         trigger.evolve(delay_minutes=-1)
 
 
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_trusted_fields_make_the_constructors_value(value: Any) -> None:
+    """Unlooked at, the same fields give the same value, which prints, travels and evolves the same."""
+    fields = {name: getattr(value, name) for name in type(value).model_fields}
+    trusted = type(value).trusted(**fields)
+    assert (trusted, repr(trusted), trusted.model_dump()) == (value, repr(value), value.model_dump())
+    assert pickle.loads(pickle.dumps(trusted)) == value
+    name = next(iter(fields))
+    assert trusted.evolve_trusted(**{name: fields[name]}) == trusted.evolve(**{name: fields[name]}) == value
+    with pytest.raises(Exception, match="frozen"):
+        setattr(trusted, name, "other")
+
+
+def test_trusted_fields_are_complete() -> None:
+    """Defaults are filled in; what has none, or a new one each time, must be given, and nothing unknown."""
+    given = {"id": "e", "workflow_id": "a", "workflow_name": "A", "root_execution_id": "e", "parameters": {}}
+    instants = dict.fromkeys(("created_at", "run_after", "available_at"), NOW)
+    assert Execution.trusted(**given, **instants) == EXECUTION
+    assert Execution.trusted(**given, **instants).model_fields_set == {*given, *instants}
+    with pytest.raises(TypeError, match="Execution"):
+        Execution.trusted(**given)
+    with pytest.raises(TypeError, match="Execution"):
+        Execution.trusted(**{**given, **instants, "color": "red"})
+    with pytest.raises(TypeError, match="ManualTrigger"):
+        ManualTrigger.trusted(workflow_id="a")
+
+
 def test_runs_are_told_apart_by_their_key() -> None:
     """A run value passes as it is."""
     assert parse_run({"command": ("a", "b")}) == CommandRun(command=("a", "b"))
