@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -45,7 +45,7 @@ class Completions:
         """Record many completions in one transaction; an invalid one answers its own error and harms no other."""
         items = [_parsed(completion) for completion in completions]
         valid = [item for item in items if isinstance(item, Completion)]
-        answers = iter(self._commit(valid) if valid else [])
+        answers = iter(self._commit(lambda: valid) if valid else [])
         return [next(answers) if isinstance(item, Completion) else item for item in items]
 
     def cancel(self, execution_id: str) -> Execution:
@@ -62,8 +62,8 @@ class Completions:
                 raise ExecutionNotFound(execution_id)
             return list(store.verdicts.on(connection, [execution_id]).get(execution_id, ()))
 
-    def _commit(self, completions: Sequence[Completion]) -> list[Answer]:
-        answers = self._context.store.database.run(lambda connection: self._settlements.settle(connection, completions))
+    def _commit(self, take: Callable[[], Sequence[Completion]]) -> list[Answer]:
+        answers = self._context.store.database.run(lambda connection: self._settlements.settle(connection, take()))
         self._context.wake.call()
         return answers
 

@@ -1,14 +1,15 @@
-"""Group commit without a timer: a batch is what queued while the previous one committed.
+"""Group commit without a timer: a batch is what queued until its transaction began.
 
 A database commits about as often as its disk syncs, so calls that arrive together share a transaction. A lone caller
-commits at once. The first caller leads; when its batch is done, the first one waiting leads the next.
+commits at once. The first caller leads; when its batch is done, the first one waiting leads the next. The batch is
+taken inside the transaction, because the wait for the database's write lock is when most of it arrives.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final, Generic, TypeVar
 
@@ -30,17 +31,18 @@ class _Ticket(Generic[Item, Answer]):
 
 
 class GroupCommit(Generic[Item, Answer]):
-    """Runs ``commit(items) -> answers`` for the items of many threads, first come first served.
+    """Runs ``commit(take) -> answers`` for the items of many threads, first come first served.
 
-    ``commit`` answers one for each item, after it committed. If it raises, each item is committed singly, so that one
-    item can only fail itself; ``shared_errors`` are those that every item would meet alike, and all of them get it. An
-    interrupt (Ctrl-C) ends only the call that it hits: what a batch left without an answer is committed by the next
-    leader, so committing an item twice must be harmless.
+    ``commit`` begins a transaction, asks ``take()`` for the items (again where it begins another one), and answers one
+    for each of the last taken, after it committed. If it raises, each item is committed singly, so that one item can
+    only fail itself; ``shared_errors`` are those that every item would meet alike, and all of them get it. An interrupt
+    (Ctrl-C) ends only the call that it hits: what a batch left without an answer is committed by the next leader, so
+    committing an item twice must be harmless.
     """
 
     def __init__(
         self,
-        commit: Callable[[Sequence[Item]], Sequence[Answer]],
+        commit: Callable[[Callable[[], Sequence[Item]]], Sequence[Answer]],
         *,
         shared_errors: tuple[type[Exception], ...] = (),
         max_batch: int = MAX_BATCH,
@@ -60,7 +62,7 @@ class GroupCommit(Generic[Item, Answer]):
             while not ticket.is_answered:
                 ticket.woken.wait()
                 if self._leader is ticket:
-                    self._commit_batch(self._batch())
+                    self._commit_batch()
         finally:
             self._leave(ticket)
         if ticket.error is not None:
@@ -72,7 +74,7 @@ class GroupCommit(Generic[Item, Answer]):
             self._queue.append(ticket)
             self._appoint_a_leader()
 
-    def _batch(self) -> list[_Ticket[Item, Answer]]:
+    def _waiting(self) -> list[_Ticket[Item, Answer]]:
         """The longest waiting, the leader first. They stay in the queue until they are answered."""
         with self._lock:
             return list(islice(self._queue, self._max_batch))
@@ -93,16 +95,35 @@ class GroupCommit(Generic[Item, Answer]):
             self._leader = self._queue[0]
             self._leader.woken.set()
 
-    def _commit_batch(self, batch: Sequence[_Ticket[Item, Answer]]) -> None:
+    def _commit_batch(self) -> None:
+        batch: list[_Ticket[Item, Answer]] = []
+
+        def take() -> list[Item]:
+            batch[:] = self._waiting()
+            return [ticket.item for ticket in batch]
+
         try:
-            answers = self._commit([ticket.item for ticket in batch])
+            _answer(batch, self._commit(take))
         except Exception as error:  # noqa: BLE001 - each item's caller gets its own
+            batch = batch or self._waiting()
             if len(batch) == 1 or isinstance(error, self._shared_errors):
-                for ticket in batch:
-                    ticket.error, ticket.is_answered = error, True
+                _fail(batch, error)
                 return
             for ticket in batch:
-                self._commit_batch([ticket])
-            return
-        for ticket, answer in zip(batch, answers, strict=True):
-            ticket.answer, ticket.is_answered = answer, True
+                self._commit_singly(ticket)
+
+    def _commit_singly(self, ticket: _Ticket[Item, Answer]) -> None:
+        try:
+            _answer([ticket], self._commit(lambda: [ticket.item]))
+        except Exception as error:  # noqa: BLE001 - as above
+            _fail([ticket], error)
+
+
+def _answer(batch: Sequence[_Ticket[Item, Answer]], answers: Sequence[Answer]) -> None:
+    for ticket, answer in zip(batch, answers, strict=True):
+        ticket.answer, ticket.is_answered = answer, True
+
+
+def _fail(batch: Iterable[_Ticket[Item, Answer]], error: Exception) -> None:
+    for ticket in batch:
+        ticket.error, ticket.is_answered = error, True

@@ -14,14 +14,15 @@ MakeEngine = Callable[..., TriggerEngine]
 
 
 class Gate:
-    """A commit that waits until it is let through, and notes each batch."""
+    """A commit that takes its batch, notes it and waits until it is let through."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
         self.entered = threading.Semaphore(0)
         self.open = threading.Semaphore(0)
 
-    def commit(self, items: Sequence[int]) -> list[int]:
+    def commit(self, take: Callable[[], Sequence[int]]) -> list[int]:
+        items = take()
         self.batches.append(list(items))
         self.entered.release()
         self.open.acquire()
@@ -81,6 +82,41 @@ def test_what_queues_during_a_commit_is_the_next_batch() -> None:
     assert callers.answers == {item: item * 10 for item in range(1, 6)}
 
 
+def test_what_queues_before_the_transaction_has_begun_is_of_its_batch() -> None:
+    """The wait for the write lock is when most arrives; a transaction that begins anew takes anew."""
+    began, locked = threading.Semaphore(0), threading.Semaphore(0)
+    batches: list[list[int]] = []
+
+    def commit(take: Callable[[], Sequence[int]]) -> list[int]:
+        for _ in range(2):
+            began.release()
+            locked.acquire()
+            batches.append(list(take()))
+        return batches[-1]
+
+    callers = Callers(GroupCommit(commit))
+    callers.submit(1)
+    began.acquire()
+    callers.submit(2)
+    locked.release()
+    began.acquire()
+    callers.submit(3)
+    locked.release()
+    callers.join()
+    assert batches == [[1, 2], [1, 2, 3]]
+    assert callers.answers == {1: 1, 2: 2, 3: 3}
+
+
+def test_a_transaction_that_never_begins_fails_each_caller() -> None:
+    """An error before the batch was taken is met by each of those who wait, singly."""
+
+    def commit(take: Callable[[], Sequence[int]]) -> list[int]:
+        raise ValueError("locked")
+
+    with pytest.raises(ValueError, match="locked"):
+        GroupCommit[int, int](commit).submit(1)
+
+
 def test_a_failing_batch_is_committed_singly() -> None:
     """Each item gets its own answer or its own error."""
     gate = Gate()
@@ -99,10 +135,10 @@ def test_an_interrupted_leader_strands_nobody() -> None:
     """Ctrl-C in the leading thread: the others are answered, and the next caller leads."""
     interrupts = [KeyboardInterrupt()]
 
-    def commit(items: Sequence[int]) -> list[int]:
+    def commit(take: Callable[[], Sequence[int]]) -> list[int]:
         if interrupts:
             raise interrupts.pop()
-        return list(items)
+        return list(take())
 
     group: GroupCommit[int, int] = GroupCommit(commit)
     with pytest.raises(KeyboardInterrupt):

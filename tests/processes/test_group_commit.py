@@ -25,7 +25,8 @@ class Gate:
         self.entered = threading.Semaphore(0)
         self.open = threading.Semaphore(0)
 
-    def commit(self, items: Sequence[str]) -> list[str]:
+    def commit(self, take: Callable[[], Sequence[str]]) -> list[str]:
+        items = take()
         self.batches.append(tuple(items))
         self.entered.release()
         assert self.open.acquire(timeout=HANG_SECONDS)
@@ -83,7 +84,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def test_who_waits_while_another_commits_shares_the_next_commit(gate: Gate) -> None:
-    """A batch is what queued while the previous one committed, first come first served, and no longer than allowed."""
+    """A batch is what queued until its transaction began, first come first served, and no longer than allowed."""
     group = GroupCommit(gate.commit, max_batch=3)
     submissions = queue_up(group, gate, "abcdef")
     gate.open.release(3)
@@ -146,10 +147,11 @@ def interrupted_follower() -> list[Any]:
     group = engine._completions._group
     real, entered, may_go_on = group._commit, threading.Event(), threading.Event()
 
-    def slow(items: Sequence[Any]) -> Sequence[Any]:
+    def slow(take: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+        items = take()
         entered.set()
         assert may_go_on.wait(HANG_SECONDS)
-        return real(items)
+        return real(lambda: items)
 
     group._commit = slow
     statuses: dict[str, str] = {}
