@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection
@@ -20,7 +19,7 @@ from flowforge_graph.model import Claim, Completion, EndStatus, Execution
 from flowforge_graph.model.completions import MAX_ERROR_CHARACTERS
 from flowforge_graph.model.executions import CANCEL_REQUESTED, DISPATCH_FAILED, LOST
 from flowforge_graph.model.ids import new_id, storable_text
-from flowforge_graph.storage import AT_ONCE, LiveClaim, to_seconds
+from flowforge_graph.storage import AT_ONCE, LIVE_STATUSES, LiveClaim, to_seconds
 
 MAX_CLAIMS_AT_ONCE: Final = 500
 
@@ -43,20 +42,45 @@ class Claims:
         self._sightings: dict[str, _Sighting] = {}
         self._me = f"{socket.gethostname()}:{os.getpid()}"
 
-    def claim_due(
-        self, limit: int, *, now: int, roots: Collection[str] | None = None, ignore_delays: bool = False
-    ) -> list[Claim]:
-        """Claim at most ``limit`` due executions, the longest waiting first, after a second look at each (rule 14)."""
+    def claim_due(self, limit: int, *, now: int) -> list[Claim]:
+        """Claim at most ``limit`` due executions for a host that starts them itself."""
         claims: list[Claim] = []
-        while len(claims) < limit:
-            wanted = min(limit - len(claims), MAX_CLAIMS_AT_ONCE)
-            work = partial(self._claim, limit=wanted, now=now, roots=roots, ignore_delays=ignore_delays)
-            claimed, refused = self._context.store.database.run(work)
-            claims += claimed
-            self._settle(refused, [Guard(only_pending=True, only_unclaimed=True)] * len(refused))
-            if len(claimed) + len(refused) < wanted:
-                break
+        is_more = True
+        while is_more and len(claims) < limit:
+            left = limit - len(claims)
+            more, is_more = self.claim_together(lambda left=left: left, now=now)  # type: ignore[misc]
+            claims += more
         return claims
+
+    def claim_together(
+        self,
+        room: Callable[[], int],
+        *,
+        now: int,
+        roots: Collection[str] | None = None,
+        ignore_delays: bool = False,
+        runs_here: bool = False,
+    ) -> tuple[list[Claim], bool]:
+        """Claim due executions in one transaction, the longest waiting first, after a second look at each (rule 14).
+
+        Answers the claims, and whether more may be due. ``room`` says how many are wanted, asked when the transaction
+        has begun: while it waited for the database's write lock others may have ended. ``runs_here``: this process
+        starts them at once and holds them, so that they are marked running by the same commit.
+        """
+
+        def work(connection: Connection) -> tuple[list[Claim], list[Completion], bool]:
+            wanted = min(room(), MAX_CLAIMS_AT_ONCE)
+            store = self._context.store
+            due = store.executions.due(connection, now=now, limit=wanted, roots=roots, ignore_delays=ignore_delays)
+            claims, refused = self._second_look(connection, due, runs_here=runs_here)
+            store.executions.claim(connection, claims, claimed_by=self._me)
+            return claims, refused, len(due) == wanted
+
+        claims, refused, is_more = self._context.store.database.run(work)
+        for claim in claims:
+            self._see(_live(claim))
+        self._settle(refused, [Guard(only_pending=True, only_unclaimed=True)] * len(refused))
+        return claims, is_more
 
     def renew(self, claims: Collection[Claim]) -> dict[str, LiveClaim]:
         """Give a sign of life; the claims that are still believed come back, by token."""
@@ -68,27 +92,33 @@ class Claims:
             self._see(claim)
         return renewed
 
-    def mark_running(self, started: Sequence[tuple[Claim, str | None]], *, keeps_lease: bool) -> list[Claim]:
-        """Record that the executor has these claims' executions, each with its external id, in one transaction.
+    def mark_running(self, claim: Claim, external_id: str | None, *, keeps_lease: bool) -> bool:
+        """Record that the executor has this claim's execution; False where the claim is lost.
 
-        Answers the claims that are lost: another process took over, or somebody cancelled. One whose execution has
-        already ended under this very claim is not lost, it was quick.
+        Lost: another process took over, or somebody cancelled. One whose execution has already ended under this very
+        claim is not lost, it was quick.
         """
-        now = to_seconds(self._context.now())
+        rows, now = self._context.store.executions, to_seconds(self._context.now())
 
-        def work(connection: Connection) -> list[Claim]:
-            rows = self._context.store.executions
-            stored = rows.lock_claims(connection, [claim.execution_id for claim, _ in started])
-            states = {claim.token: _state_under(claim, stored) for claim, _ in started}
-            alive = {c.execution_id: x for c, x in started if states[c.token] in {"pending", "running"}}
-            rows.mark_running(connection, alive, now=now, keeps=keeps_lease)
-            return [claim for claim, _ in started if states[claim.token] in {None, "cancelled"}]
+        def work(connection: Connection) -> bool:
+            state = rows.claim_state(connection, claim.execution_id)
+            if state is None or state.claim_token != claim.token or state.status == "cancelled":
+                return False
+            if state.status in LIVE_STATUSES:
+                rows.mark_running(connection, claim.execution_id, external_id, now=now, keeps_lease=keeps_lease)
+            return True
 
         return self._context.store.database.run(work)
 
     def release(self, claim: Claim) -> None:
         """Hand an execution back: it is pending again at once. If it had not started, the attempt is not counted."""
-        self._change(claim, {})
+
+        def changes(connection: Connection) -> dict[str, object]:
+            state = self._context.store.executions.claim_state(connection, claim.execution_id)
+            never_started = state is not None and state.status == "pending"
+            return _attempt_given_back(claim) if never_started else {}
+
+        self._hand_back(claim, changes)
 
     def dispatch_failed(self, claim: Claim, error: str, *, permanent: bool) -> None:
         """The executor did not start it: try again after a growing wait, or end it as a dead letter (rule 10)."""
@@ -103,7 +133,8 @@ class Claims:
         )
         # available_at moves, run_after never: it stays the instant that the rule named.
         available_at = to_seconds(self._context.now() + timedelta(seconds=wait)) + 1
-        self._change(claim, {"dispatch_failures": failures, "available_at": available_at, "error": error})
+        changes = {"dispatch_failures": failures, "available_at": available_at, "error": error}
+        self._hand_back(claim, lambda _: changes | _attempt_given_back(claim))
 
     def recover_lost(self, held: Collection[str]) -> int:
         """Take over the executions whose claims did not change for one lease before this process's eyes (rule 11).
@@ -120,15 +151,14 @@ class Claims:
 
     # Claiming
 
-    def _claim(
-        self, connection: Connection, *, limit: int, now: int, roots: Collection[str] | None, ignore_delays: bool
+    def _second_look(
+        self, connection: Connection, due: Sequence[Execution], *, runs_here: bool
     ) -> tuple[list[Claim], list[Completion]]:
+        """Claims on what still must start, and the ends of what must not."""
         store = self._context.store
-        due = store.executions.due(connection, now=now, limit=limit, roots=roots, ignore_delays=ignore_delays)
-        if not due:
-            return [], []
         facts = store.triggers.facts(connection, {e.trigger_id for e in due if e.trigger_id})
         workflows = store.workflows.get_many(connection, {execution.workflow_id for execution in due})
+        started = {"status": "running", "started_at": self._context.now()} if runs_here else {}
         claims, refused = [], []
         for execution in due:
             workflow = workflows.get(execution.workflow_id)
@@ -138,11 +168,8 @@ class Claims:
             if reason is not None or workflow is None:
                 refused.append(_end(execution.id, "cancelled", reason))
             else:
-                started = execution.evolve(attempt=execution.attempt + 1)
-                claims.append(Claim(execution=started, workflow=workflow, token=new_id()))
-        store.executions.claim(connection, claims, claimed_by=self._me)
-        for claim in claims:
-            self._see(_live(claim))
+                claimed = execution.evolve_trusted(attempt=execution.attempt + 1, **started)
+                claims.append(Claim.trusted(execution=claimed, workflow=workflow, token=new_id()))
         return claims, refused
 
     def _settle(self, ends: Sequence[Completion], guards: Sequence[Guard] | None = None) -> list[Execution]:
@@ -156,15 +183,10 @@ class Claims:
 
     # Ending a claim
 
-    def _change(self, claim: Claim, changes: dict[str, object]) -> None:
+    def _hand_back(self, claim: Claim, changes: Callable[[Connection], dict[str, object]]) -> None:
         def work(connection: Connection) -> None:
-            rows = self._context.store.executions
-            state = rows.token_state(connection, claim.execution_id)
-            # An attempt that never started is not counted, so that its number (and any key made of it) is used again.
-            never_started = state is not None and state.status == "pending"
-            given_back = {"attempt": claim.execution.attempt - 1} if never_started else {}
-            changed = rows.hand_back(
-                connection, execution_id=claim.execution_id, token=claim.token, changes=given_back | changes
+            changed = self._context.store.executions.hand_back(
+                connection, execution_id=claim.execution_id, token=claim.token, changes=changes(connection)
             )
             if not changed:
                 raise LeaseLost(claim.execution_id)
@@ -206,10 +228,9 @@ def _end(execution_id: str, status: EndStatus, reason: str | None, error: str | 
     return Completion(execution_id=execution_id, status=status, reason=reason, error=error)
 
 
-def _state_under(claim: Claim, stored: Mapping[str, tuple[str | None, str]]) -> str | None:
-    """The stored status where it is what this very claim brought about; None where the claim is believed no more."""
-    token, status = stored.get(claim.execution_id, (None, ""))
-    return status if token == claim.token else None
+def _attempt_given_back(claim: Claim) -> dict[str, object]:
+    """An attempt that never started is not counted, so that its number (and any key made of it) is used again."""
+    return {"attempt": claim.execution.attempt - 1}
 
 
 def _live(claim: Claim) -> LiveClaim:

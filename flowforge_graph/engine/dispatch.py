@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Collection
 from datetime import datetime
@@ -19,6 +20,7 @@ from flowforge_graph.storage import to_seconds
 logger = logging.getLogger("flowforge_graph.engine")
 
 CLAIMS_AT_ONCE: Final = 64
+_LOOK_EACH_SHARE_OF_A_LEASE: Final = 0.1
 _FIRST_RETRY_SECONDS: Final = 0.05
 _LONGEST_RETRY_SECONDS: Final = 5.0
 
@@ -114,6 +116,7 @@ class Dispatcher:
         self._held = held
         self._executor = executor
         self._seen = context.wake.calls
+        self._next_look = -math.inf
         self._holding = executor if isinstance(executor, HoldingExecutor) else None
         if self._holding is not None:
             self._holding.attach(held)
@@ -123,17 +126,25 @@ class Dispatcher:
     ) -> int:
         """Start what is due and what a lost holder left, until nothing is or the executor is full; count the starts."""
         self._seen = self._context.wake.calls
+        self._recover_lost()
+        return self._dispatch(now, roots=roots, ignore_delays=ignore_delays)
+
+    def _dispatch(
+        self, now: datetime | None, *, roots: Collection[str] | None = None, ignore_delays: bool = False
+    ) -> int:
         self._context.now(now)
-        self._claims.recover_lost(self._held.ids())
         if self._executor is None:
             return 0
-        started = 0
-        while (room := self._room()) > 0:
-            instant = to_seconds(self._context.now(now))
-            claims = self._claims.claim_due(room, now=instant, roots=roots, ignore_delays=ignore_delays)
+        started, is_more = 0, True
+        while is_more and self._room() > 0:
+            claims, is_more = self._claims.claim_together(
+                self._room,
+                now=to_seconds(self._context.now(now)),
+                roots=roots,
+                ignore_delays=ignore_delays,
+                runs_here=self._holding is not None,
+            )
             started += self._start_all(self._executor, claims)
-            if len(claims) < room:
-                break
         return started
 
     def held_ids(self) -> frozenset[str]:
@@ -146,16 +157,26 @@ class Dispatcher:
             self._holding.cancel(execution_id)
 
     def run_until_idle(self) -> None:
-        """Dispatch until nothing is due and nothing runs in this process."""
+        """Dispatch until nothing is due and nothing runs in this process.
+
+        Thousands of turns a second are taken here where executions are short, and each needs no look at others' leases.
+        """
         while True:
             seen = self._context.wake.calls
-            if self.dispatch_due(None):
+            if self._context.clock.monotonic() >= self._next_look:
+                self._recover_lost()
+            if self._dispatch(None):
                 continue
             if self._held.ids():
                 self._context.wake.wait(seen=seen, timeout=None)
-            elif self._context.wake.calls == seen:
+            elif self._context.wake.calls == seen and not self._recover_lost():
                 # Had one ended after the look, its call would tell: what it started is still to be dispatched.
                 return
+
+    def _recover_lost(self) -> int:
+        lease = self._context.settings.lease_seconds
+        self._next_look = self._context.clock.monotonic() + lease * _LOOK_EACH_SHARE_OF_A_LEASE
+        return self._claims.recover_lost(self._held.ids())
 
     def wait(self, timeout: float | None) -> None:
         """Block until something happened since the last dispatch began or wait ended, at most ``timeout`` seconds."""
@@ -176,9 +197,7 @@ class Dispatcher:
     def _start_all(self, executor: Executor, claims: Collection[Claim]) -> int:
         if self._holding is None:
             return sum(self._start_elsewhere(executor, claim) for claim in claims)
-        started = [(claim, None) for claim in claims if self._start_here(self._holding, claim)]
-        self._mark(started)
-        return len(started)
+        return sum(self._start_here(self._holding, claim) for claim in claims)
 
     def _start_elsewhere(self, executor: Executor, claim: Claim) -> bool:
         """Hand one execution over, and store its external id before the next: a crash forgets at most one."""
@@ -186,7 +205,9 @@ class Dispatcher:
             external_id = executor.start(claim.execution, claim.workflow)
         except Exception as error:  # noqa: BLE001 - whatever an executor raises, the execution did not start
             return self._not_started(claim, error)
-        self._mark([(claim, external_id)])
+        # Its lease ends here: it is the executor's now.
+        if not self._claims.mark_running(claim, external_id, keeps_lease=False):
+            logger.warning("execution %s was taken away while it started", claim.execution_id)
         return True
 
     def _start_here(self, executor: HoldingExecutor, claim: Claim) -> bool:
@@ -197,14 +218,6 @@ class Dispatcher:
             self._held.let_go(claim.execution_id)
             return self._not_started(claim, error)
         return True
-
-    def _mark(self, started: Collection[tuple[Claim, str | None]]) -> None:
-        """Only executions of this process keep their lease; handed over, they are the executor's."""
-        if not started:
-            return
-        for claim in self._claims.mark_running(list(started), keeps_lease=self._holding is not None):
-            logger.warning("execution %s was taken away while it started", claim.execution_id)
-            self.stop_here(claim.execution_id)
 
     def _not_started(self, claim: Claim, error: Exception) -> bool:
         if not isinstance(error, DispatchError):

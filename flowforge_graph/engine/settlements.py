@@ -220,7 +220,7 @@ def _ended(execution: Execution, completion: Completion, now: datetime) -> Execu
         duration_ms = max(0, round((now - started_at).total_seconds() * 1000))
     if started_at is None and duration_ms is not None:
         started_at = now - timedelta(milliseconds=duration_ms)
-    return execution.evolve(
+    return execution.evolve_trusted(
         status=completion.status,
         reason=completion.reason,
         error=completion.error,
@@ -264,7 +264,7 @@ def _refuse_another_workflow(workflow_id: str, completion: Completion) -> None:
 
 
 def _result(execution: Execution, verdicts: Iterable[Verdict]) -> CompletionResult:
-    return CompletionResult(
+    return CompletionResult.trusted(
         execution_id=execution.id,
         workflow_id=execution.workflow_id,
         status=cast(EndStatus, execution.status),

@@ -442,7 +442,7 @@ class TriggerEngine:
 
         Raises LeaseLost.
         """
-        if self._claims.mark_running([(claim, external_id)], keeps_lease=external_id is None):
+        if not self._claims.mark_running(claim, external_id, keeps_lease=external_id is None):
             raise LeaseLost(claim.execution_id)
 
     def release(self, claim: Claim) -> None:

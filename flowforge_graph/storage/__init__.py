@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 from flowforge_graph.model.ids import new_id
 from flowforge_graph.storage.changes import Change, ChangeRows, Revision
 from flowforge_graph.storage.database import Database
-from flowforge_graph.storage.executions import AT_ONCE, ExecutionRows, LiveClaim, LockedExecution
+from flowforge_graph.storage.executions import AT_ONCE, LIVE_STATUSES, ExecutionRows, LiveClaim, LockedExecution
 from flowforge_graph.storage.history import ScheduleDropRows, TombstoneRows, VerdictRows
 from flowforge_graph.storage.instants import to_instant, to_seconds
 from flowforge_graph.storage.triggers import TriggerRows
@@ -18,6 +18,7 @@ from flowforge_graph.storage.workflows import WorkflowRows
 
 __all__ = [
     "AT_ONCE",
+    "LIVE_STATUSES",
     "Change",
     "Database",
     "LiveClaim",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     Connection,
     Insert,
     Integer,
+    Select,
     Table,
     bindparam,
     delete,
@@ -44,8 +48,16 @@ _INSTANTS: Final = (
     "started_at",
     "ended_at",
 )
+_CLAIMED: Final = ("status", "attempt", "started_at")
 _SETTLED: Final = ("status", "reason", "error", "output", "started_at", "ended_at", "duration_ms")
 _PLAIN: Final = tuple(name for name in Execution.model_fields if name not in {*_INSTANTS, "seq"})
+# Unknown until an execution is claimed or ends; most rows are written before, and cost what they name.
+_KNOWN_LATER: Final = frozenset(
+    {"attempt", "dispatch_failures", "external_id", "join_key", "cancel_requested_at", *_SETTLED} - {"status"}
+)
+_ALWAYS: Final = (*_PLAIN, *_INSTANTS)
+_WHEN_PENDING: Final = tuple(name for name in _ALWAYS if name not in _KNOWN_LATER)
+_plain_values = itemgetter(*_PLAIN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +88,7 @@ class ExecutionRows:
         self._table = tables.executions
         self._columns = columns = tables.executions.c
         self._insert_ignoring = _insert_ignoring(self._table, is_sqlite=is_sqlite)
+        self._insert = insert(self._table)
         wanted: BindParameter[str] = bindparam("ids", expanding=True)
         asked = self._table.alias("asked")
         # A union and not an OR: PostgreSQL would answer an OR with a subquery by reading the whole index.
@@ -86,6 +99,23 @@ class ExecutionRows:
             update(self._table)
             .where(columns.id == bindparam("grown_id"))
             .values(cascade_size=columns.cascade_size + bindparam("grown_by", type_=Integer))
+        )
+        # Built once: building a statement costs as much as running it.
+        now = bindparam("now", type_=BigInteger)
+        has_waited, is_over = columns.available_at > AT_ONCE, columns.available_at <= now
+        self._at_once = self._due_where(columns.available_at == AT_ONCE)
+        self._waited = self._due_where(has_waited, is_over)
+        self._waited_ignoring_delays = self._due_where(
+            has_waited, or_(is_over, columns.available_at == columns.run_after)
+        )
+        self._live_claims = select(
+            columns.id, columns.claim_token, columns.claim_renewals, columns.attempt, columns.cancel_requested_at
+        ).where(text(LIVE_CLAIM))
+        self._claim = (
+            update(self._table)
+            .where(columns.id == bindparam("claimed_id"))
+            .values({"claim_token": bindparam("token"), "claim_renewals": 0, "claimed_by": bindparam("claimed_by")})
+            .values({name: bindparam(name) for name in _CLAIMED})
         )
         self._settle = (
             update(self._table)
@@ -158,9 +188,9 @@ class ExecutionRows:
 
     def insert(self, connection: Connection, executions: Iterable[Execution]) -> None:
         """Store new executions; a second one for a cause breaks a UNIQUE key and with it the transaction."""
-        rows = [_row_of(execution) for execution in executions]
-        for batch in in_batches(rows, 1_000):
-            connection.execute(insert(self._table), batch)
+        for _, alike in groupby(executions, key=lambda execution: execution.status == "pending"):
+            for batch in in_batches([_row_of(execution) for execution in alike], 1_000):
+                connection.execute(self._insert, batch)
 
     def insert_new(self, connection: Connection, executions: Sequence[Execution]) -> list[str]:
         """Store those whose cause has no execution yet and answer their ids, in order."""
@@ -188,7 +218,7 @@ class ExecutionRows:
 
     def settle(self, connection: Connection, executions: Sequence[Execution]) -> None:
         """Write the end of executions whose rows are locked."""
-        rows = [{"settled_id": e.id} | {name: _column(e, name) for name in _SETTLED} for e in executions]
+        rows = [{"settled_id": e.id, **_columns_of(e, _SETTLED)} for e in executions]
         if rows:
             connection.execute(self._settle, rows)
 
@@ -215,27 +245,28 @@ class ExecutionRows:
         First those whose delay, backoff or turn is over, by that instant, then those that may start at once, by age:
         a steady stream of the latter must not keep the former waiting.
         """
-        available_at = self._columns.available_at
-        is_over = available_at <= now
-        if ignore_delays:
-            is_over = or_(is_over, available_at == self._columns.run_after)
-        waited = self._due(connection, available_at > AT_ONCE, is_over, limit=limit, roots=roots)
-        left = limit - len(waited)
-        return waited + (self._due(connection, available_at == AT_ONCE, limit=left, roots=roots) if left else [])
+        if not limit:
+            return []
+        waited = self._waited_ignoring_delays if ignore_delays else self._waited
+        found = self._due(connection, waited, roots, {"now": now, "most": limit})
+        left = limit - len(found)
+        return found + (self._due(connection, self._at_once, roots, {"most": left}) if left else [])
 
-    def _due(
-        self, connection: Connection, *conditions: ColumnElement[bool], limit: int, roots: Collection[str] | None
-    ) -> list[Execution]:
-        query = (
+    def _due_where(self, *conditions: ColumnElement[bool]) -> Select[Any]:
+        return (
             select(self._table)
             .where(text(DUE_PENDING), *conditions)
             .order_by(self._columns.available_at, self._columns.seq)
-            .limit(limit)
+            .limit(bindparam("most", type_=Integer))
             .with_for_update(skip_locked=True)
         )
+
+    def _due(
+        self, connection: Connection, query: Select[Any], roots: Collection[str] | None, values: Mapping[str, int]
+    ) -> list[Execution]:
         if roots is not None:
             query = query.where(self._is_below(roots))
-        return [execution_of(row) for row in connection.execute(query)]
+        return [execution_of(row) for row in connection.execute(query, values)]
 
     def _is_below(self, roots: Collection[str]) -> ColumnElement[bool]:
         """In the cascades of these roots, asked of what another index has found.
@@ -245,33 +276,30 @@ class ExecutionRows:
         return (self._columns.root_execution_id + "").in_(roots)
 
     def claim(self, connection: Connection, claims: Sequence[Claim], *, claimed_by: str) -> None:
-        """Store the tokens of fresh claims and count the attempt."""
-        rows = [{"claimed_id": c.execution_id, "token": c.token, "count": c.execution.attempt} for c in claims]
+        """Store the tokens of fresh claims, with the attempt and the status that their executions have."""
+        rows = [
+            {
+                "claimed_id": claim.execution_id,
+                "token": claim.token,
+                "claimed_by": claimed_by,
+                **_columns_of(claim.execution, _CLAIMED),
+            }
+            for claim in claims
+        ]
         if rows:
-            connection.execute(
-                update(self._table)
-                .where(self._columns.id == bindparam("claimed_id"))
-                .values(
-                    claim_token=bindparam("token"), claim_renewals=0, attempt=bindparam("count"), claimed_by=claimed_by
-                ),
-                rows,
-            )
+            connection.execute(self._claim, rows)
 
     def live_claims(self, connection: Connection) -> list[LiveClaim]:
         """All claims on executions that have not ended."""
-        columns = self._columns
-        query = select(
-            columns.id, columns.claim_token, columns.claim_renewals, columns.attempt, columns.cancel_requested_at
-        ).where(text(LIVE_CLAIM))
         return [
             LiveClaim(
-                execution_id=row.id,
-                token=row.claim_token,
-                renewals=row.claim_renewals,
-                attempt=row.attempt,
-                cancel_requested=row.cancel_requested_at is not None,
+                execution_id=execution_id,
+                token=token,
+                renewals=renewals,
+                attempt=attempt,
+                cancel_requested=requested_at is not None,
             )
-            for row in connection.execute(query)
+            for execution_id, token, renewals, attempt, requested_at in connection.execute(self._live_claims)
         ]
 
     def renew(self, connection: Connection, tokens: Collection[str]) -> dict[str, LiveClaim]:
@@ -287,33 +315,25 @@ class ExecutionRows:
         renewed.update((claim.token, claim) for claim in self.live_claims(connection) if claim.token in wanted)
         return renewed
 
-    def lock_claims(self, connection: Connection, execution_ids: Collection[str]) -> dict[str, tuple[str | None, str]]:
-        """(token, status) of these executions by id, locked in the order of their ids, as completions lock them."""
-        columns = self._columns
-        found: dict[str, tuple[str | None, str]] = {}
-        for batch in in_batches(sorted(execution_ids)):
-            query = select(columns.id, columns.claim_token, columns.status).where(columns.id.in_(batch))
-            rows = connection.execute(query.order_by(columns.id).with_for_update())
-            found.update((row.id, (row.claim_token, row.status)) for row in rows)
-        return found
+    def claim_state(self, connection: Connection, execution_id: str) -> AnyRow | None:
+        """(claim_token, status) of an execution, whose row is locked."""
+        query = select(self._columns.claim_token, self._columns.status).where(self._columns.id == execution_id)
+        return connection.execute(query.with_for_update()).first()
 
     def mark_running(
-        self, connection: Connection, external_ids: Mapping[str, str | None], *, now: int, keeps: bool
+        self, connection: Connection, execution_id: str, external_id: str | None, *, now: int, keeps_lease: bool
     ) -> None:
-        """Pending → running, for executions whose rows are locked; ``keeps``: their leases go on.
+        """Pending → running, for an execution whose row is locked.
 
         One that runs already may learn its external id later, and with it lose the lease.
         """
-        rows = [{"marked_id": key, "external": external_id} for key, external_id in external_ids.items()]
-        if rows:
-            lease = {} if keeps else {"claim_token": None}
-            started_at = func.coalesce(self._columns.started_at, now)
-            connection.execute(
-                update(self._table)
-                .where(self._columns.id == bindparam("marked_id"))
-                .values(status="running", started_at=started_at, external_id=bindparam("external"), **lease),
-                rows,
-            )
+        lease = {} if keeps_lease else {"claim_token": None}
+        started_at = func.coalesce(self._columns.started_at, now)
+        connection.execute(
+            update(self._table)
+            .where(self._columns.id == execution_id)
+            .values(status="running", started_at=started_at, external_id=external_id, **lease)
+        )
 
     def hand_back(
         self,
@@ -333,11 +353,6 @@ class ExecutionRows:
             query = query.where(columns.claim_renewals == renewals)
         changed = connection.execute(query.values(status="pending", started_at=None, claim_token=None, **changes))
         return changed.rowcount == 1
-
-    def token_state(self, connection: Connection, execution_id: str) -> AnyRow | None:
-        """(claim_token, status) of an execution."""
-        query = select(self._columns.claim_token, self._columns.status).where(self._columns.id == execution_id)
-        return connection.execute(query).first()
 
     # Pruning
 
@@ -386,13 +401,12 @@ def _insert_ignoring(table: Table, *, is_sqlite: bool) -> Insert:
 
 
 def execution_of(row: AnyRow) -> Execution:
-    """The value of a row."""
+    """The value of a row, which was checked before it was stored."""
     fields = row._mapping
-    plain = {name: fields[name] for name in _PLAIN}
     instants = {name: to_instant(fields[name]) for name in _INSTANTS}
-    if row.available_at == AT_ONCE:
+    if fields["available_at"] == AT_ONCE:
         instants["available_at"] = instants["created_at"]
-    return Execution(seq=row.seq, **plain, **instants)
+    return Execution.trusted(seq=fields["seq"], **dict(zip(_PLAIN, _plain_values(fields), strict=True)), **instants)
 
 
 def _locked_of(row: AnyRow) -> LockedExecution:
@@ -404,11 +418,13 @@ def _locked_of(row: AnyRow) -> LockedExecution:
     )
 
 
-def _column(execution: Execution, name: str) -> object:
-    value = getattr(execution, name)
-    return to_seconds(value) if name in _INSTANTS else value
+def _columns_of(execution: Execution, names: Iterable[str]) -> dict[str, object]:
+    fields = execution.__dict__
+    return {name: to_seconds(fields[name]) if name in _INSTANTS else fields[name] for name in names}
 
 
 def _row_of(execution: Execution) -> dict[str, object]:
-    row = {name: _column(execution, name) for name in (*_PLAIN, *_INSTANTS)}
-    return row | ({"available_at": AT_ONCE} if execution.available_at <= execution.created_at else {})
+    row = _columns_of(execution, _WHEN_PENDING if execution.status == "pending" else _ALWAYS)
+    if execution.available_at <= execution.created_at:
+        row["available_at"] = AT_ONCE
+    return row

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, text, update
 
 from flowforge_graph.errors import FlowforgeGraphError, InvalidTrigger
 from flowforge_graph.model import (
@@ -38,7 +38,10 @@ class TriggerRows:
 
     def __init__(self, tables: Tables) -> None:
         self._table = tables.triggers
-        self._columns = self._table.c
+        self._columns = columns = self._table.c
+        self._facts = select(columns.id, columns.enabled, columns.depends_on_workflow_id).where(
+            columns.id.in_(bindparam("ids", expanding=True))
+        )
 
     def get(self, connection: Connection, trigger_id: str) -> AnyTrigger | None:
         """The trigger of this id."""
@@ -61,11 +64,9 @@ class TriggerRows:
 
     def facts(self, connection: Connection, trigger_ids: Collection[str]) -> dict[str, AnyRow]:
         """What the second look asks: ``enabled`` and ``depends_on_workflow_id``, by id."""
-        columns = (self._columns.id, self._columns.enabled, self._columns.depends_on_workflow_id)
         found: dict[str, AnyRow] = {}
         for batch in in_batches(sorted(trigger_ids)):
-            rows = connection.execute(select(*columns).where(self._columns.id.in_(batch)))
-            found.update((row.id, row) for row in rows)
+            found.update((row.id, row) for row in connection.execute(self._facts, {"ids": batch}))
         return found
 
     def find(

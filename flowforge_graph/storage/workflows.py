@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from flowforge_graph.model import Workflow
 from flowforge_graph.model.ids import is_storable_text
+from flowforge_graph.model.workflows import parse_run
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
 from flowforge_graph.storage.tables import AnyRow, Tables
@@ -19,6 +20,7 @@ class WorkflowRows:
     def __init__(self, tables: Tables) -> None:
         self._table = tables.workflows
         self._by_id = self._table.c.id
+        self._of_ids = select(self._table).where(self._by_id.in_(bindparam("ids", expanding=True)))
 
     def get(self, connection: Connection, workflow_id: str) -> Workflow | None:
         """The workflow of this id."""
@@ -31,7 +33,7 @@ class WorkflowRows:
         """Those of these ids that exist, by id."""
         found: dict[str, Workflow] = {}
         for batch in in_batches(sorted(workflow_ids)):
-            rows = connection.execute(select(self._table).where(self._by_id.in_(batch)))
+            rows = connection.execute(self._of_ids, {"ids": batch})
             found.update((row.id, workflow_of(row)) for row in rows)
         return found
 
@@ -60,17 +62,16 @@ class WorkflowRows:
 
 
 def workflow_of(row: AnyRow) -> Workflow:
-    """The value of a row."""
-    return Workflow(
-        id=row.id,
-        name=row.name,
-        description=row.description,
-        run=row.run,
-        run_folder=row.run_folder,
-        tags=tuple(row.tags),
-        source=row.source,
-        created_at=to_instant(row.created_at),
-        updated_at=to_instant(row.updated_at),
+    """The value of a row, which was checked before it was stored; raise InvalidWorkflow for a spoilt ``run``."""
+    fields = dict(row._mapping)
+    return Workflow.trusted(
+        **fields
+        | {
+            "run": None if fields["run"] is None else parse_run(fields["run"]),
+            "tags": tuple(fields["tags"]),
+            "created_at": to_instant(fields["created_at"]),
+            "updated_at": to_instant(fields["updated_at"]),
+        }
     )
 
 

@@ -83,7 +83,7 @@ def test_what_is_due_of_some_cascades_is_found_without_their_history(engine: Tri
     """A run of one cascade costs the same at its end as at its beginning."""
     write(engine, "UPDATE executions SET root_execution_id = 'due'", "ANALYZE")
     plan = plans_of(engine, lambda: engine.next_available_at(["due"]), "executions")
-    plan += plans_of(engine, lambda: engine._claims.claim_due(1, now=2**33, roots=["due"]), "executions")
+    plan += plans_of(engine, lambda: engine._claims.claim_together(lambda: 1, now=2**33, roots=["due"]), "executions")
     assert "ix_executions_due" in plan
     assert "ix_executions_root" not in plan
     assert "SCAN executions" not in plan.replace("SCAN executions USING INDEX ix_executions_due", "")

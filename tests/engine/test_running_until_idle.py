@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from flowforge_graph import Execution, TriggerEngine, Workflow
+from flowforge_graph import DispatchError, Execution, TriggerEngine, Workflow
 from flowforge_graph.engine.protocols import ExecutionEnd, ExecutionHost
 from tests.engine.support import chain_of, statements_of
 
@@ -56,7 +56,7 @@ def test_an_end_right_after_the_look_is_followed(make_engine: MakeEngine, monkey
     engine = make_engine(executor=executor)
     chain_of(engine, "abcd")
     engine.start("a")
-    look = engine._dispatcher.dispatch_due
+    look = engine._dispatcher._dispatch
 
     def look_and_end(*arguments: Any, **keywords: Any) -> int:
         started = look(*arguments, **keywords)
@@ -64,25 +64,43 @@ def test_an_end_right_after_the_look_is_followed(make_engine: MakeEngine, monkey
             executor.end_all()
         return started
 
-    monkeypatch.setattr(engine._dispatcher, "dispatch_due", look_and_end)
+    monkeypatch.setattr(engine._dispatcher, "_dispatch", look_and_end)
     engine.run_until_idle()
     assert [execution.workflow_id for execution in engine.list_executions(status="completed")] == ["d", "c", "b", "a"]
 
 
-@pytest.mark.parametrize("order", [sorted, lambda ids: sorted(ids, reverse=True)])
-def test_starts_are_marked_in_the_order_in_which_completions_lock(
-    make_engine: MakeEngine, order: Callable[[Collection[str]], list[str]]
-) -> None:
-    """Rows are locked by id before any is changed: in another order marking and completing would deadlock."""
+def test_a_claim_marks_what_starts_here_and_waits_for_no_row(make_engine: MakeEngine) -> None:
+    """One transaction claims and marks; it skips rows that another has locked, so that no deadlock can come of it."""
     engine = make_engine(executor=Holding())
     engine.create_workflow("a")
-    for execution_id in order({"one", "two", "three"}):
+    for execution_id in ("two", "one", "three"):
         engine.start("a", execution_id=execution_id)
     with statements_of(engine) as sent:
         assert engine.dispatch_due() == 3
-    update = next(number for number, statement in enumerate(sent) if "SET status=" in statement)
-    assert "ORDER BY executions.id" in sent[update - 1]
-    assert "FOR UPDATE" in sent[update - 1] or engine._context.store.database.is_sqlite
+    changes = [statement for statement in sent if statement.startswith("UPDATE executions")]
+    assert len(changes) == 1
+    assert "status" in changes[0]
+    assert "claim_token" in changes[0]
+    locking = [statement for statement in sent if "FOR UPDATE" in statement]
+    assert all("SKIP LOCKED" in statement for statement in locking)
+    assert locking or engine._context.store.database.is_sqlite
+    assert {execution.status for execution in engine.list_executions()} == {"running"}
+
+
+def test_a_start_that_fails_gives_claim_status_and_attempt_back(make_engine: MakeEngine) -> None:
+    """What was marked with its claim and then did not start is pending again, as if it had never been claimed."""
+
+    class Full(Holding):
+        def start(self, execution: Execution, workflow: Workflow) -> str | None:
+            raise DispatchError("no room")
+
+    engine = make_engine(executor=Full())
+    engine.create_workflow("a")
+    execution = engine.start("a")
+    assert engine.dispatch_due() == 0
+    found = engine.get_execution(execution.id)
+    assert (found.status, found.attempt, found.started_at, found.dispatch_failures) == ("pending", 0, None, 1)
+    assert found.available_at > found.run_after
 
 
 def test_leases_are_renewed_in_the_order_in_which_completions_lock(make_engine: MakeEngine) -> None:
