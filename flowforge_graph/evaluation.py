@@ -278,7 +278,7 @@ def evaluate_schedule(
 
 def _scheduled_start(trigger: ScheduledTrigger, workflow_name: str, fire_time: datetime, now: datetime) -> Execution:
     execution_id = cause_id(trigger.id, str(int(fire_time.timestamp())))
-    return Execution(
+    return Execution.trusted(
         id=execution_id,
         workflow_id=trigger.workflow_id,
         workflow_name=workflow_name,
@@ -287,6 +287,7 @@ def _scheduled_start(trigger: ScheduledTrigger, workflow_name: str, fire_time: d
         trigger_name=trigger.trigger_name,
         root_execution_id=execution_id,
         fire_time=fire_time,
+        parameters={},
         created_at=now,
         run_after=fire_time,
         available_at=fire_time,
@@ -304,7 +305,7 @@ def spread_missed_starts(
     spread = []
     for start in starts:
         if (now - start.run_after).total_seconds() > missed_after_seconds:
-            spread.append(start.evolve(available_at=place))
+            spread.append(start.evolve_trusted(available_at=place))
             place += timedelta(seconds=1 / per_second)
         else:
             spread.append(start)

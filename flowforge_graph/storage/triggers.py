@@ -42,6 +42,11 @@ class TriggerRows:
         self._facts = select(columns.id, columns.enabled, columns.depends_on_workflow_id).where(
             columns.id.in_(bindparam("ids", expanding=True))
         )
+        self._advance = (
+            update(self._table)
+            .where(columns.id == bindparam("advanced_id"), columns.planned_until == bindparam("planned_before"))
+            .values({name: bindparam(name) for name in _SCHEDULE_INSTANTS})
+        )
 
     def get(self, connection: Connection, trigger_id: str) -> AnyTrigger | None:
         """The trigger of this id."""
@@ -164,13 +169,14 @@ class TriggerRows:
         last_run_at: int | None,
     ) -> bool:
         """Move a schedule on, guarded by the ``planned_until`` that was read; False if another tick was first."""
-        columns = self._columns
-        changed = connection.execute(
-            update(self._table)
-            .where(columns.id == trigger.id, columns.planned_until == to_seconds(trigger.planned_until))
-            .values(planned_until=planned_until, next_run_at=next_run_at, last_run_at=last_run_at)
-        )
-        return changed.rowcount == 1
+        values = {
+            "advanced_id": trigger.id,
+            "planned_before": to_seconds(trigger.planned_until),
+            "planned_until": planned_until,
+            "next_run_at": next_run_at,
+            "last_run_at": last_run_at,
+        }
+        return connection.execute(self._advance, values).rowcount == 1
 
     def insert(self, connection: Connection, triggers: Iterable[AnyTrigger]) -> None:
         """Store new triggers, in their order."""
