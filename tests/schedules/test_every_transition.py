@@ -11,7 +11,7 @@ import os
 import random
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise, takewhile
@@ -43,7 +43,7 @@ def zones_looked_at() -> list[str]:
     return zone_names() if PROFILE == "long" else sorted(random.Random(SEED).sample(zone_names(), _SAMPLED_ZONES))
 
 
-def transitions_looked_at(zone_name: str) -> list[Transition]:
+def transitions_looked_at(zone_name: str) -> Sequence[Transition]:
     """All from 2020 to 2037, or those of the years that the seed chooses for the zone."""
     if PROFILE == "long":
         return transitions_of(zone_name)

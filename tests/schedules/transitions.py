@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import resources
 
 from flowforge_graph.schedules import zone
@@ -47,11 +47,12 @@ def zone_names() -> list[str]:
     return sorted(name for name in names if name != "Factory")
 
 
-def transitions_of(zone_name: str, first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR) -> list[Transition]:
+@lru_cache(maxsize=1024)
+def transitions_of(zone_name: str, first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR) -> tuple[Transition, ...]:
     """The changes of offset of a zone in the years given, both included, found hour by hour, then minute by minute."""
     first, last = datetime(first_year, 1, 1, tzinfo=UTC), datetime(last_year + 1, 1, 1, tzinfo=UTC)
     hours = oracle.changes_of(zone(zone_name), first, last)
-    return [_in_the_hour_before(zone_name, hour) for hour in hours]
+    return tuple(_in_the_hour_before(zone_name, hour) for hour in hours)
 
 
 def _in_the_hour_before(zone_name: str, hour: datetime) -> Transition:
