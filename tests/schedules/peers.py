@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from itertools import takewhile
 
@@ -195,15 +195,26 @@ def _cronsim_begins_in_the_first_pass_again(difference: Difference) -> bool:
     return not difference.only_ours and overlap is not None and difference.instant <= question.start
 
 
-def _cronsim_fires_at_a_skipped_midnight(difference: Difference) -> bool:
-    """A day begins for it at 00:00, skipped or not: a repeating schedule that names 00:00 fires at the gap's end."""
-    gap, schedule = _gap_that_ends_at(difference), difference.question.schedule
-    return (
-        not difference.only_ours
-        and gap is not None
-        and schedule.repeats()
-        and any(wall.time() == datetime.min.time() and schedule.matches(wall) for wall in _skipped_walls(gap))
+def _cronsim_begins_a_day_at_a_skipped_midnight(difference: Difference) -> bool:
+    """A day begins for it at 00:00, skipped or not: if a repeating schedule names 00:00, it fires at the gap's end.
+
+    If not, it goes on from there by an hour, and what comes before that is left out.
+    """
+    schedule = difference.question.schedule
+    return schedule.repeats() and any(
+        _goes_on_from_midnight(difference, gap, midnight)
+        for gap in difference.question.transitions
+        if gap.is_gap
+        for midnight in _skipped_walls(gap)
+        if midnight.time() == time.min
     )
+
+
+def _goes_on_from_midnight(difference: Difference, gap: Transition, midnight: datetime) -> bool:
+    since = difference.instant - gap.instant
+    if difference.only_ours:
+        return timedelta() <= since < midnight - gap.first_wall + HOUR
+    return since == midnight - gap.first_wall and difference.question.schedule.matches(midnight)
 
 
 def _cronsim_steps_by_whole_hours(difference: Difference) -> bool:
@@ -249,7 +260,10 @@ def _croniter_loses_part_of_a_second_pass(difference: Difference) -> bool:
     """In an overlap other than of one whole hour it finds the second pass only from a wall time that is in it."""
     overlap = _second_pass_of(difference.question, difference.instant)
     return (
-        difference.only_ours and difference.question.schedule.repeats() and overlap is not None and overlap.size != HOUR
+        difference.only_ours
+        and difference.question.schedule.repeats()
+        and overlap is not None
+        and (overlap.size != HOUR or _is_within_an_hour(overlap))
     )
 
 
@@ -279,7 +293,7 @@ def _croniter_drops_a_fixed_time_in_a_gap(difference: Difference) -> bool:
 
 RULES = (
     Rule(peer="cronsim", name="first pass again", predicts=_cronsim_begins_in_the_first_pass_again),
-    Rule(peer="cronsim", name="skipped midnight", predicts=_cronsim_fires_at_a_skipped_midnight),
+    Rule(peer="cronsim", name="skipped midnight", predicts=_cronsim_begins_a_day_at_a_skipped_midnight),
     Rule(peer="cronsim", name="steps by whole hours", predicts=_cronsim_steps_by_whole_hours),
     Rule(peer="croniter", name="both passes", predicts=_croniter_fires_in_both_passes),
     Rule(peer="croniter", name="second pass cut short", predicts=_croniter_loses_part_of_a_second_pass),
