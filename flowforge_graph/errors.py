@@ -59,7 +59,7 @@ __all__ = [
 
 
 class FlowforgeGraphError(Exception):
-    """The root of all errors of this package. What they say is printable, whatever they speak of (but an executor's)."""
+    """The root of all errors of this package; each says one printable sentence, whatever it speaks of."""
 
     def sentence(self) -> str:
         """What is wrong, in the words and with the objects of this error."""
