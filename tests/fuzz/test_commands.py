@@ -34,6 +34,8 @@ URLS = [
 ]
 
 
+# SQLAlchemy itself warns of a query argument that SQLite does not know, and opens the file without it.
+@pytest.mark.filterwarnings("ignore:Query string argument:sqlalchemy.exc.SAWarning")
 @given(url=spoilt(st.sampled_from(URLS)) | nasty_texts() | st.text(max_size=80))
 def test_database_urls(url: str) -> None:
     """An accepted one opens an engine of SQLite or PostgreSQL (which connects to nothing yet)."""
@@ -105,8 +107,12 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-# The examples share the database on purpose: what one wrote is what the next one meets.
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+# The examples share the database on purpose: what one wrote is what the next one meets. Each opens it, which takes a
+# while: five thousand would take longer than a test may.
+@settings(
+    max_examples=min(settings.default.max_examples, 1_000),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(words=command_lines())
 def test_command_lines(room: Path, words: list[str]) -> None:
     """An exit code of the contract, whole lines, and no traceback, whatever the words."""
