@@ -13,6 +13,13 @@ ARROW = " → "
 _SHOWN_LENGTH = 80
 
 
+def printable(text: str) -> str:
+    """``text`` with everything that does not print (control characters, escapes, overrides) as a visible escape."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
+
+
 def shown(value: object) -> str:
     """``repr(value)``, shortened so that a hostile value cannot flood a message."""
     if isinstance(value, str):
@@ -52,7 +59,15 @@ __all__ = [
 
 
 class FlowforgeGraphError(Exception):
-    """The root of all errors of this package."""
+    """The root of all errors of this package; each says one printable sentence, whatever it speaks of."""
+
+    def sentence(self) -> str:
+        """What is wrong, in the words and with the objects of this error."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        # Hosts log errors and answer them as they are: a line feed in an object must not become a second log line.
+        return printable(self.sentence())
 
 
 class _Sentence(FlowforgeGraphError):
@@ -62,7 +77,7 @@ class _Sentence(FlowforgeGraphError):
         super().__init__(message)
         self.message = message
 
-    def __str__(self) -> str:
+    def sentence(self) -> str:
         return self.message
 
 
@@ -119,7 +134,7 @@ class CycleError(FlowforgeGraphError, ValueError):
         """The workflow that was to depend on it: the first and last of the chain."""
         return self.chain[0]
 
-    def __str__(self) -> str:
+    def sentence(self) -> str:
         where = f"{self.source}: " if self.source else ""
         return (
             f"{where}'{self.downstream}' cannot depend on '{self.upstream}': {ARROW.join(self.chain)} would be a cycle"
@@ -145,7 +160,7 @@ class _NotFound(FlowforgeGraphError, LookupError):
         super().__init__(identifier)
         self.identifier = identifier
 
-    def __str__(self) -> str:
+    def sentence(self) -> str:
         return f"there is no {self.kind} {shown(self.identifier)}"
 
 
@@ -187,7 +202,7 @@ class CompletionConflict(FlowforgeGraphError, ValueError):
         self.stored_status = stored_status
         self.status = status
 
-    def __str__(self) -> str:
+    def sentence(self) -> str:
         return f"execution '{self.execution_id}' has already ended as {self.stored_status}, not as {self.status}"
 
 
@@ -198,7 +213,7 @@ class LeaseLost(FlowforgeGraphError, RuntimeError):
         super().__init__(execution_id)
         self.execution_id = execution_id
 
-    def __str__(self) -> str:
+    def sentence(self) -> str:
         return f"the claim on execution '{self.execution_id}' is lost: another process took it over, or it has ended"
 
 
@@ -207,6 +222,10 @@ class LeaseLost(FlowforgeGraphError, RuntimeError):
 
 class DispatchError(_Sentence, RuntimeError):
     """The executor could not start the execution now; trying again later may help."""
+
+    def __str__(self) -> str:
+        # An executor's own words, which are kept with the execution as they are, and escaped where they are shown.
+        return self.message
 
 
 class PermanentDispatchError(DispatchError):

@@ -11,6 +11,7 @@ import typer
 from flowforge_graph.cli.exits import ExitCode, discard, exit_code_of, say, sentence_of
 from flowforge_graph.cli.logs import log_lines_on_stderr
 from flowforge_graph.cli.output import print_json
+from flowforge_graph.cli.text import shown
 
 PROGRAM = "flowforge-graph"
 
@@ -48,7 +49,8 @@ def _run(words: list[str]) -> int:
 def _fail(error: Exception, *, as_json: bool) -> int:
     code = exit_code_of(error)
     if code is None:
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).split("\n"):
+            say(shown(line))
         if as_json:
             print_json({"success": False, "error": f"a bug: {type(error).__name__}: {error}"})
         return ExitCode.FAILED

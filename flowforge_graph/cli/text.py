@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from flowforge_graph.errors import printable
 
-def shown(text: str) -> str:
-    """``text`` with everything that does not print (control characters, escapes, overrides) as a visible escape."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else _escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+# The one function through which text comes to a terminal, under the name by which the command line calls it.
+shown = printable
 
 
 def instant(value: datetime | None) -> str:

@@ -14,10 +14,12 @@ A key without a value counts as left out. A workflow without a body has no run (
 from __future__ import annotations
 
 import difflib
+import heapq
 import os
 from collections.abc import Callable, Collection, Iterable
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -28,7 +30,7 @@ from flowforge_graph.definitions.trigger_ids import derived_id, described
 from flowforge_graph.definitions.yaml_text import Mapping, Sequence, parse_yaml, read_text
 from flowforge_graph.errors import FlowforgeGraphError, shown
 from flowforge_graph.model import TRIGGER_TYPES, AnyTrigger, CommandRun, PythonRun, Workflow, parse_run, parse_trigger
-from flowforge_graph.model.ids import checked_name
+from flowforge_graph.model.ids import MAX_ID_LENGTH, checked_name
 
 VERSION: Final = 1
 
@@ -53,6 +55,8 @@ OWN_TRIGGER_KEYS: Final[dict[str, dict[str, str]]] = {
     "event": {"event_type": "event_type", "event_config": "event_config"},
 }
 _OWNER_OF_KEY: Final = {key: kind for kind, keys in OWN_TRIGGER_KEYS.items() for key in keys}
+_LOOKED_AT: Final = 10_000
+_COMPARED_AT_LENGTH: Final = 10
 _Built = TypeVar("_Built")
 
 
@@ -193,9 +197,20 @@ def _refuse_unknown_keys(body: Mapping, place: Place, known: Collection[str]) ->
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` with the known word nearest to ``word``; empty if none is near."""
-    # An honest misspelling is short; the comparison takes time by the product of both lengths.
-    near = difflib.get_close_matches(str(word)[:200], known, n=1)
+    """``; did you mean 'x'?`` with the known word nearest to ``word``; empty if none is near.
+
+    Cost: linear in the first 10,000 known words. Only the most likely are compared at length, which takes time by the
+    square of theirs.
+    """
+    honest = str(word)[:MAX_ID_LENGTH]
+    matcher = difflib.SequenceMatcher(b=honest)
+
+    def likeness(candidate: str) -> float:
+        matcher.set_seq1(candidate)
+        return matcher.quick_ratio()
+
+    likely = heapq.nlargest(_COMPARED_AT_LENGTH, islice(known, _LOOKED_AT), key=likeness)
+    near = difflib.get_close_matches(honest, likely, n=1)
     return f"; did you mean {shown(near[0])}?" if near else ""
 
 

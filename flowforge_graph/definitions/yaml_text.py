@@ -20,11 +20,16 @@ from flowforge_graph.errors import InvalidDefinition, shown
 
 MAX_FILE_BYTES: Final = 32 * 1024 * 1024
 MAX_DEPTH: Final = 64
+# Two bytes of text can be a value of a hundred bytes in memory, so the size of the text alone bounds too little.
+# A workflow with its triggers takes some fifteen values: room for a quarter of a million of them.
+MAX_VALUES: Final = 4_000_000
 
 # libyaml is about eight times as fast; PyYAML is built without it on some machines. Both answer the same here.
 FASTEST_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _NOT_YAML: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# libyaml compares each tag directive with all before it: a megabyte of them would take minutes before the first event.
+_TAG_DIRECTIVE: Final = re.compile("(?:^|[\n\r\x85\u2028\u2029])%TAG")
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NUMBER_BEGINS: Final = frozenset("+-.0123456789")
@@ -78,6 +83,7 @@ def read_text(path: Path) -> str:
         raise Place(str(path), line).refuse(f"byte {content[error.start]:#04x} is not UTF-8 text") from error
 
 
+_TOO_DEEP: Final = f"the file must be at most {MAX_DEPTH} levels deep"
 _TOO_LARGE: Final = f"the file must have at most {MAX_FILE_BYTES // 1024 // 1024} MiB"
 
 
@@ -85,11 +91,15 @@ def parse_yaml(text: str, *, path: str, loader: Any = FASTEST_LOADER) -> Mapping
     """The one mapping that ``text`` holds, as plain values; raise InvalidDefinition with the line and the key.
 
     Refused: anchors and aliases, merge keys, tags beyond the core schema, keys that are not text or stand twice,
-    more than 64 levels, more than 32 MiB, a second document, characters that YAML does not allow.
+    more than 64 levels, 4,000,000 values or 32 MiB, a second document, tag directives, characters that YAML does not
+    allow. Each at the first event that shows it: nothing is built from that event or from any later one.
+
+    Cost: linear in the text; each event is looked at once and builds at most one value.
     """
     if len(text) > MAX_FILE_BYTES:
         raise Place(path).refuse(_TOO_LARGE)
     _refuse_characters(text, path)
+    _refuse_tag_directives(text, path)
     builder = _Builder(path)
     for event in _events(text, path, loader):
         builder.take(event)
@@ -101,6 +111,13 @@ def _refuse_characters(text: str, path: str) -> None:
     if found:
         place = Place(path, text.count("\n", 0, found.start()) + 1)
         raise place.refuse(f"the character U+{ord(found.group()):04X} is not allowed in YAML")
+
+
+def _refuse_tag_directives(text: str, path: str) -> None:
+    found = _TAG_DIRECTIVE.search(text)
+    if found:
+        place = Place(path, text.count("\n", 0, found.end()) + 1)
+        raise place.refuse("tag directives are not allowed; leave %TAG out, and the tags that it names")
 
 
 def _events(text: str, path: str, loader: Any) -> Iterator[Any]:
@@ -119,9 +136,13 @@ def _events(text: str, path: str, loader: Any) -> Iterator[Any]:
 def _unreadable(error: Exception, path: str) -> InvalidDefinition:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "context", None) or str(error)
+    place = Place(path, mark.line + 1 if mark else 1)
+    # libyaml reads ahead, up to a limit of depth of its own, before the event that is too deep for us comes.
+    if "maximum nesting depth" in str(problem):
+        return place.refuse(_TOO_DEEP)
     column = f" at column {mark.column + 1}" if mark else ""
     sentence = " ".join(str(problem).split())
-    return Place(path, mark.line + 1 if mark else 1).refuse(f"this is not YAML: {sentence[:200]}{column}")
+    return place.refuse(f"this is not YAML: {sentence[:200]}{column}")
 
 
 class _Builder:
@@ -131,14 +152,13 @@ class _Builder:
         self._path = path
         self._open: list[Mapping | Sequence] = []
         self._keys: list[tuple[str, int] | None] = []
-        self._documents: list[Any] = []
+        self._documents: list[Mapping | None] = []
+        self._values = 0
 
     def document(self) -> Mapping:
         """The whole file, once all events were taken."""
-        if not self._documents or self._documents == [None]:
+        if not self._documents or self._documents[0] is None:
             raise Place(self._path).refuse("the file is empty; it must begin with 'version: 1'")
-        if not isinstance(self._documents[0], Mapping):
-            raise Place(self._path).refuse("the file must hold a mapping with the keys version and workflows")
         return self._documents[0]
 
     def take(self, event: Any) -> None:
@@ -182,7 +202,7 @@ class _Builder:
         if event.tag not in (None, "!", f"tag:yaml.org,2002:{'map' if is_mapping else 'seq'}"):
             raise self._place(line).refuse(f"the tag {shown(event.tag)} is not allowed here; leave it out")
         if len(self._open) >= MAX_DEPTH:
-            raise Place(self._path, line).refuse(f"the file must be at most {MAX_DEPTH} levels deep")
+            raise Place(self._path, line).refuse(_TOO_DEEP)
         value = Mapping(line) if is_mapping else Sequence(line)
         self._put(value, line)
         self._open.append(value)
@@ -209,8 +229,11 @@ class _Builder:
         self._keys[-1] = (key, line)
 
     def _put(self, value: Any, line: int) -> None:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise Place(self._path, line).refuse(f"the file must hold at most {MAX_VALUES:,} values")
         if not self._open:
-            self._documents.append(value)
+            self._put_document(value)
             return
         within = self._open[-1]
         if isinstance(within, Sequence):
@@ -221,6 +244,11 @@ class _Builder:
         assert pending is not None
         within[pending[0]] = value
         self._keys[-1] = None
+
+    def _put_document(self, value: Any) -> None:
+        if value is not None and not isinstance(value, Mapping):
+            raise Place(self._path).refuse("the file must hold a mapping with the keys version and workflows")
+        self._documents.append(value)
 
     def _place(self, line: int) -> Place:
         """The place of what comes next: each open value but the last is the newest entry of the one that holds it."""

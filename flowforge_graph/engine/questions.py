@@ -29,6 +29,7 @@ from flowforge_graph.model import (
     ScheduleDrop,
     Workflow,
 )
+from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.storage import to_instant
 
 
@@ -72,6 +73,8 @@ class Questions:
     ) -> list[AnyTrigger]:
         """The triggers that meet every given filter, newest first."""
         _refuse_unknown("trigger_type", trigger_type, TRIGGER_TYPES, refusal=InvalidTrigger)
+        if not _could_be_stored(workflow_id, source):
+            return []
         with self._context.store.database.read() as connection:
             return self._context.store.triggers.find(
                 connection, workflow_id=workflow_id, trigger_type=trigger_type, enabled=enabled, source=source
@@ -79,6 +82,8 @@ class Questions:
 
     def schedule_drops(self, trigger_id: str, limit: int) -> list[ScheduleDrop]:
         """The newest ranges of fire times that a schedule's misfire policy dropped."""
+        if not _could_be_stored(trigger_id):
+            return []
         with self._context.store.database.read() as connection:
             return self._context.store.schedule_drops.of_trigger(connection, trigger_id, limit=limit)
 
@@ -142,6 +147,8 @@ class Questions:
         """The executions that meet every given filter, newest first."""
         _refuse_unknown("status", status, STATUSES)
         _refuse_unknown("trigger_type", trigger_type, TRIGGER_TYPES)
+        if not _could_be_stored(workflow_id, trigger_id, *(roots or ())):
+            return []
         equal = {
             "workflow_id": workflow_id,
             "trigger_type": trigger_type,
@@ -164,6 +171,11 @@ def checked_limit(limit: object) -> int:
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise InvalidExecution(f"limit must be a whole number of at least 1, not {shown(limit)}")
     return limit
+
+
+def _could_be_stored(*filters: str | None) -> bool:
+    """Whether rows may have these values (None: any); a driver cannot even ask for text that no database can hold."""
+    return all(value is None or is_storable_text(value) for value in filters)
 
 
 def _refuse_unknown(

@@ -96,7 +96,7 @@ def _complaint(detail: ErrorDetails, kind: type[Value]) -> str:
         case "missing":
             return f"{field} is missing"
         case "extra_forbidden":
-            return f"there is no field '{field}'{_nearest(field, kind)}"
+            return f"there is no field {shown(field)}{_nearest(field, kind)}"
         case "value_error":
             return str(context["error"])
         case "literal_error":

@@ -61,6 +61,10 @@ class Database:
         self._writer = sqlite.Writer(host_engine, monotonic) if self.is_sqlite else None
         try:
             self._make_schema()
+        except ValueError as error:
+            self.close()
+            # Only now does a driver find that no host or file can have this name.
+            raise _unusable(self.name) from error
         except BaseException:
             self.close()
             raise
@@ -149,13 +153,17 @@ def _open(target: str | URL) -> Engine:
         # A connection that the server closed while it rested in the pool is replaced before use.
         return create_engine(url, pool_pre_ping=True, pool_size=16, max_overflow=16)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise DatabaseError(
-            f"the database URL {_without_password(target)} cannot be used: write one like sqlite:///flowforge.db"
-        ) from error
+        raise _unusable(target) from error
     except ImportError as error:
         raise DatabaseError(
             f"the driver of this database is missing ({error}): pip install 'flowforge-graph[postgres]'"
         ) from error
+
+
+def _unusable(target: str | URL) -> DatabaseError:
+    return DatabaseError(
+        f"the database URL {_without_password(target)} cannot be used: write one like sqlite:///flowforge.db"
+    )
 
 
 def _without_password(target: str | URL) -> str:

@@ -211,7 +211,7 @@ class ExecutionRows:
     def lock(self, connection: Connection, execution_ids: Collection[str]) -> dict[str, LockedExecution]:
         """These executions and the roots of their cascades, locked in the order of their ids."""
         locked: dict[str, LockedExecution] = {}
-        for batch in in_batches(sorted(execution_ids)):
+        for batch in in_batches(sorted(filter(is_storable_text, execution_ids))):
             for row in connection.execute(self._lock, {"ids": batch}):
                 locked[row.id] = _locked_of(row)
         return locked

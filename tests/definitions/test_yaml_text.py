@@ -54,7 +54,7 @@ REFUSED = {
     "an open bracket": ("a: [1\nb: 2\n", "f.yaml:2: this is not YAML: "),
     "a tab as indentation": ("a:\n\tb: 1\n", "f.yaml:2: this is not YAML: "),
     "an impossible escape": ('a: "\\U7fffffff"\n', "f.yaml:1: this is not YAML: "),
-    "100,000 brackets": ("[" * 100_000, "f.yaml:1: the file must be at most 64 levels deep"),
+    "100,000 brackets": ("a: " + "[" * 100_000, "f.yaml:1: the file must be at most 64 levels deep"),
     "100,000 braces": ("{a: " * 100_000, "f.yaml:1: the file must be at most 64 levels deep"),
     "deep indentation": (
         "\n".join(" " * i + "a:" for i in range(500)),

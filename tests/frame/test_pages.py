@@ -30,7 +30,11 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [README, QUICKSTART, ROOT / "docs" / "embedding.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [README, QUICKSTART, ROOT / "docs" / "embedding.md", ROOT / "docs" / "schedules.md"],
+    ids=lambda page: page.name,
+)
 def test_python_sessions_are_real(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each ``>>>`` line of a page answers what the page says."""
     monkeypatch.chdir(tmp_path)

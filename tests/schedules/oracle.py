@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 MINUTE = timedelta(minutes=1)
@@ -68,7 +68,7 @@ class Schedule:
         return self.texts[0].startswith("*") or self.texts[1].startswith("*")
 
 
-@cache
+@lru_cache(maxsize=256)  # some 2 MB each
 def wall_clock(zone: ZoneInfo, first: datetime, last: datetime) -> WallClock:
     """Watch the wall clock of a zone from one whole minute to another."""
     shown: dict[datetime, list[datetime]] = {}
