@@ -15,9 +15,9 @@ import pytest
 from flowforge_graph import TriggerEngine
 from flowforge_graph.engine import DefinitionChanges
 from flowforge_graph.model import Workflow
-from tests.processes import actions
-from tests.processes.rows import assert_graph_is_sound, rows, stored_digraph
-from tests.processes.workers import all_call, each_calls, workers
+from tests.faults import actions
+from tests.faults.rows import assert_graph_is_sound, rows, stored_digraph
+from tests.faults.workers import all_call, each_calls, workers
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 ROUNDS = int(os.environ.get("FLOWFORGE_TEST_ROUNDS") or (2_000 if LONG else 200))

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from flowforge_graph.model import Execution, Workflow
-from tests.processes.files import append_line
+from tests.faults.files import append_line
 
 _COUNTS_READS = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 

@@ -11,10 +11,10 @@ import pytest
 
 from flowforge_graph import TriggerEngine
 from flowforge_graph.model import DependencyTrigger
-from tests.processes import actions
-from tests.processes.files import lines_of
-from tests.processes.rows import assert_history_is_sound, rows
-from tests.processes.workers import HANG_SECONDS, workers
+from tests.faults import actions
+from tests.faults.files import lines_of
+from tests.faults.rows import assert_history_is_sound, rows
+from tests.faults.workers import HANG_SECONDS, workers
 
 # Each attempt writes who it is, and whether an earlier attempt runs beside it; then it waits for a file of its own.
 ATTEMPT = """

@@ -11,9 +11,9 @@ import pytest
 from flowforge_graph import TriggerEngine
 from flowforge_graph.errors import CompletionConflict
 from flowforge_graph.model import CompletionResult, DependencyTrigger
-from tests.processes import actions
-from tests.processes.rows import assert_history_is_sound, rows
-from tests.processes.workers import all_call, each_calls, workers
+from tests.faults import actions
+from tests.faults.rows import assert_history_is_sound, rows
+from tests.faults.workers import all_call, each_calls, workers
 
 AT_ONCE = 50
 CREW = 2

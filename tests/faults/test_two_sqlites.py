@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.processes import actions
-from tests.processes.rows import rows
-from tests.processes.workers import workers
+from tests.faults import actions
+from tests.faults.rows import rows
+from tests.faults.workers import workers
 
 COMPLETIONS = 150
 

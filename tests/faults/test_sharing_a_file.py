@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flowforge_graph import TriggerEngine
-from tests.processes import actions
-from tests.processes.rows import assert_graph_is_sound, rows
-from tests.processes.workers import all_call, workers
+from tests.faults import actions
+from tests.faults.rows import assert_graph_is_sound, rows
+from tests.faults.workers import all_call, workers
 
 WRITES = 150
 OPENERS = 4

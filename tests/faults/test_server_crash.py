@@ -16,9 +16,9 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from flowforge_graph import TriggerEngine
 from flowforge_graph.errors import DatabaseError
 from flowforge_graph.model import DependencyTrigger
-from tests.processes import actions
-from tests.processes.rows import assert_graph_is_sound, assert_history_is_sound, rows
-from tests.processes.workers import all_call, workers
+from tests.faults import actions
+from tests.faults.rows import assert_graph_is_sound, assert_history_is_sound, rows
+from tests.faults.workers import all_call, workers
 from tests.support.databases import DURABLE_SETTINGS, PostgresServer
 
 THREADS = 4

@@ -10,12 +10,12 @@ import pytest
 
 from flowforge_graph import TriggerEngine
 from flowforge_graph.testing import FixedClock
-from tests.processes import actions
-from tests.processes.files import lines_of
-from tests.processes.rows import assert_graph_is_sound, assert_history_is_sound, rows
-from tests.processes.scenarios import SCENARIOS, Scenario
-from tests.processes.steps import LedgerExecutor
-from tests.processes.workers import SURVIVED, workers
+from tests.faults import actions
+from tests.faults.files import lines_of
+from tests.faults.rows import assert_graph_is_sound, assert_history_is_sound, rows
+from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.steps import LedgerExecutor
+from tests.faults.workers import SURVIVED, workers
 
 # So often the one that goes on is a newly opened engine; else it is one that was there all the time.
 RESTARTED_EACH = 4

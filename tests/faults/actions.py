@@ -19,9 +19,9 @@ from flowforge_graph.errors import CycleError, FlowforgeGraphError
 from flowforge_graph.executors import LocalExecutor
 from flowforge_graph.model import DependencyTrigger
 from flowforge_graph.testing import FixedClock
-from tests.processes import steps
-from tests.processes.scenarios import SCENARIOS
-from tests.processes.workers import HANG_SECONDS, SURVIVED
+from tests.faults import steps
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.workers import HANG_SECONDS, SURVIVED
 
 
 class _This:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from flowforge_graph import TriggerEngine
 from flowforge_graph.model import DependencyTrigger
-from tests.processes import actions
-from tests.processes.files import append_line, lines_of
-from tests.processes.rows import assert_graph_is_sound, assert_history_is_sound, rows
-from tests.processes.workers import Worker, workers
+from tests.faults import actions
+from tests.faults.files import append_line, lines_of
+from tests.faults.rows import assert_graph_is_sound, assert_history_is_sound, rows
+from tests.faults.workers import Worker, workers
 
 LIVES = 12
 STEPS_OF_THE_FIRST_OPENING = (1, 2, 3, 5, 8, 13, 21, 34, 55)

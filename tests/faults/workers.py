@@ -2,7 +2,7 @@
 
 They come from a fork server: a process of its own that imports everything once and has neither threads nor a database
 open, so that a process costs milliseconds and is still a clean one. An action is a function of
-:mod:`tests.processes.actions`; its answer, or what it raised, comes back over a pipe.
+:mod:`tests.faults.actions`; its answer, or what it raised, comes back over a pipe.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HANG_SECONDS = 120.0
 SURVIVED = "survived"
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "psycopg", "flowforge_graph.executors", "tests.processes.actions"])
+CONTEXT.set_forkserver_preload(["pytest", "psycopg", "flowforge_graph.executors", "tests.faults.actions"])
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _importable_from_the_root() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, barrier: Any) -> None:
-    from tests.processes import actions
+    from tests.faults import actions
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     actions.begin(pipe, barrier)
