@@ -61,6 +61,15 @@ def open_engine(url: str, *, rollback_journal: bool = False, **keywords: Any) ->
     this.engine = TriggerEngine(url, **keywords)
 
 
+def limit_pages_while(flag: str) -> None:
+    """As long as there is a file ``flag``, no SQLite database may grow beyond the size that it has."""
+
+    @event.listens_for(Pool, "checkout")
+    def limit(connection: Any, *_: object) -> None:
+        pages = 1 if os.path.exists(flag) else 2**32 - 2
+        connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+
 def open_together(url: str, *, rollback_journal: bool = False) -> str:
     """Open an engine at the same instant as the other workers, and make a workflow of its own."""
     together()
@@ -190,10 +199,19 @@ def dispatch_until(stop: str) -> int:
     return started
 
 
-def dispatch_and_freeze(freeze: str) -> int:
-    """Dispatch once; SIGSTOP this process between two transactions once there is a file ``freeze``.
+def dispatch_and_wait() -> int:
+    """Dispatch once, and wait until nothing of it runs here any more; answer how many were started."""
+    started = this.engine.dispatch_due()
+    # The renewals and the ends alone use the database now.
+    while this.executor.running():
+        time.sleep(0.02)
+    return started
 
-    After SIGCONT it goes on as before. Answers how many were started, once none of them runs here any more.
+
+def dispatch_and_freeze(freeze: str) -> int:
+    """As :func:`dispatch_and_wait`; SIGSTOP this process between two transactions once there is a file ``freeze``.
+
+    After SIGCONT it goes on as before.
     """
 
     @event.listens_for(Pool, "checkin")
@@ -202,11 +220,7 @@ def dispatch_and_freeze(freeze: str) -> int:
             os.unlink(freeze)
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    started = this.engine.dispatch_due()
-    # The renewals alone use the database now.
-    while this.executor.running():
-        time.sleep(0.02)
-    return started
+    return dispatch_and_wait()
 
 
 def graph_of_this_process() -> dict[str, list[str]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from flowforge_graph.model import DependencyTrigger
 from tests.faults import actions
 from tests.faults.files import lines_of
 from tests.faults.rows import assert_history_is_sound, rows
+from tests.faults.waiting import eventually
 from tests.faults.workers import HANG_SECONDS, workers
 
 # Each attempt writes who it is, and whether an earlier attempt runs beside it; then it waits for a file of its own.
@@ -26,15 +25,6 @@ while [ ! -e "go-$FLOWFORGE_ATTEMPT" ]; do sleep 0.05; done
 [ "$FLOWFORGE_ATTEMPT" = 2 ]
 """
 LEASE_SECONDS = 1.0
-
-
-def eventually(is_so: Callable[[], object]) -> None:
-    """Wait until it is so; how long it takes decides nothing."""
-    for _ in range(int(HANG_SECONDS / 0.02)):
-        if is_so():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it never came to be")
 
 
 def is_alive(process_id: str) -> bool:
