@@ -183,6 +183,14 @@ def live_until(number: int, url: str, now: datetime, ledger: str, scenario: str)
     return SURVIVED
 
 
+def die_in(number: int, method: str, *arguments: Any, **keywords: Any) -> str:
+    """Call a method of the engine, killed before the step of this number if there are so many."""
+    steps.die_before(number)
+    with_engine(method, *arguments, **keywords)
+    steps.live()
+    return SURVIVED
+
+
 def open_dispatcher(url: str, state_folder: str, **keywords: Any) -> None:
     """Open an engine that runs commands; another ``state_folder`` stands for another machine."""
     this.executor = LocalExecutor(state_folder=state_folder, grace_seconds=0.3)

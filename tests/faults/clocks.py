@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,4 +24,19 @@ class HurriedClock:
 
     def monotonic(self) -> float:
         """The system's."""
+        return time.monotonic()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkewedClock:
+    """The system's clock of a machine that is so far ``ahead`` of the truth; behind, where it is negative."""
+
+    ahead: timedelta
+
+    def now(self) -> datetime:
+        """The wall time as this machine shows it."""
+        return datetime.now(UTC) + self.ahead
+
+    def monotonic(self) -> float:
+        """The system's: it knows no hour."""
         return time.monotonic()
