@@ -136,6 +136,21 @@ def complete_at_once(execution_ids: Sequence[str], statuses: Sequence[str], **ke
     return answers
 
 
+def report_at_once(execution_ids: Sequence[str], words: Sequence[str], *, workflow_id: str) -> list[list[Any]]:
+    """Tell of each execution from as many threads as there are words: a status that it ended with, or ``start``."""
+    answers = []
+    for execution_id in execution_ids:
+        together()
+
+        def report(number: int, execution_id: str = execution_id) -> Any:
+            if words[number] == "start":
+                return this.engine.start(workflow_id, execution_id=execution_id)
+            return this.engine.complete(execution_id, words[number], workflow_id=workflow_id)
+
+        answers.append(in_threads(len(words), report))
+    return answers
+
+
 def complete_batches(execution_ids: Sequence[str], *, size: int, rounds: int, seed: int) -> dict[str, list[Any]]:
     """Complete all executions in shuffled batches, again and again; answer what each was answered, by its id."""
     chance = random.Random(seed)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from flowforge_graph import TriggerEngine
 from flowforge_graph.errors import CompletionConflict
 from flowforge_graph.model import CompletionResult, DependencyTrigger
 from tests.faults import actions
+from tests.faults.forms import so_many
 from tests.faults.rows import assert_history_is_sound, rows
 from tests.faults.workers import all_call, each_calls, workers
 
@@ -87,6 +89,41 @@ def test_of_two_statuses_at_once_the_first_stands(fan: str) -> None:
                 wanted = CompletionResult if status == stored[execution_id] else CompletionConflict
                 assert isinstance(answer, wanted), (status, stored[execution_id], answer)
     assert_effects(fan, ids, downstream=2)
+
+
+def test_whatever_comes_early_late_or_in_contradiction_has_one_effect(fan: str, saw: Callable[..., None]) -> None:
+    """Starts and three different ends of one id at once, in any order: one end stands, and still does once pruned."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed: {seed}")
+    ids = [f"e{number}" for number in range(so_many(short=10, long=300))]
+    words = ["completed", "failed", "cancelled", "start", "start"] * (AT_ONCE // CREW // 5)
+    random.Random(seed).shuffle(words)
+    with workers(CREW) as crew:
+        all_call(crew, actions.open_engine, fan)
+        answers = all_call(crew, actions.report_at_once, ids, words, workflow_id="w")
+    stored = {row.id: row.status for row in rows(fan, "SELECT id, status FROM executions WHERE workflow_id = 'w'")}
+    assert sorted(stored) == sorted(ids)
+    effects = 0
+    for number, execution_id in enumerate(ids):
+        given = [(word, answer) for own in answers for word, answer in zip(words, own[number], strict=True)]
+        told = [answer for word, answer in given if word == stored[execution_id]]
+        assert told == [told[0]] * len(told)
+        others = [answer for word, answer in given if word not in {stored[execution_id], "start"}]
+        assert {type(answer) for answer in others} == {CompletionConflict}
+        assert {answer.id for word, answer in given if word == "start"} == {execution_id}
+        effects += len(told[0].triggered)
+    down = rows(fan, "SELECT id, upstream_execution_id FROM executions WHERE upstream_execution_id IS NOT NULL")
+    assert len(down) == effects == 2 * sum(status != "cancelled" for status in stored.values())
+    assert_history_is_sound(fan)
+    with TriggerEngine(fan) as engine:
+        engine.complete_many((row.id, "completed") for row in down)  # type: ignore[misc]
+        assert engine.prune(datetime.now(UTC) + timedelta(days=1)).executions == len(ids) + len(down)
+        for execution_id, status in stored.items():
+            assert engine.complete(execution_id, status, workflow_id="w").verdicts == ()
+            with pytest.raises(CompletionConflict):
+                engine.complete(execution_id, "failed" if status != "failed" else "completed", workflow_id="w")
+        assert engine.list_executions() == []
+    saw(executions=len(ids), reports_of_each=AT_ONCE, effects=effects, twice=len(down) - effects)
 
 
 @pytest.mark.parametrize("seen", [True, False], ids=["started", "never-seen"])
