@@ -206,9 +206,9 @@ def die_in(number: int, method: str, *arguments: Any, **keywords: Any) -> str:
     return SURVIVED
 
 
-def open_dispatcher(url: str, state_folder: str, **keywords: Any) -> None:
+def open_dispatcher(url: str, state_folder: str, *, max_concurrent: int | None = None, **keywords: Any) -> None:
     """Open an engine that runs commands; another ``state_folder`` stands for another machine."""
-    this.executor = LocalExecutor(state_folder=state_folder, grace_seconds=0.3)
+    this.executor = LocalExecutor(state_folder=state_folder, grace_seconds=0.3, max_concurrent=max_concurrent)
     open_engine(url, executor=this.executor, **keywords)
 
 

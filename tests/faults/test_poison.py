@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any
 import pytest
 
 from flowforge_graph import TriggerEngine
+from flowforge_graph.engine import Settings
 from flowforge_graph.errors import DispatchError, FlowforgeGraphError, InvalidExecution
 from flowforge_graph.executors import LocalExecutor
 from flowforge_graph.model import CompletionResult, DependencyTrigger, EventTrigger, Execution, Workflow
 from flowforge_graph.testing import FixedClock
+from tests.faults import actions
 from tests.faults.rows import assert_history_is_sound
+from tests.faults.waiting import eventually
+from tests.faults.workers import workers
 
 MakeEngine = Callable[..., TriggerEngine]
 NEIGHBOURS = 60
@@ -184,3 +189,40 @@ def test_commands_that_misbehave_are_isolated_and_neighbours_all_finish(
     assert completed == NEIGHBOURS
     assert_history_is_sound(database_url)
     saw(poisons=len(poisons), neighbours=NEIGHBOURS, neighbours_completed=completed)
+
+
+def test_a_callable_that_kills_its_process_is_started_so_often_and_no_more(
+    database_url: str, tmp_path: Path, saw: Callable[..., None]
+) -> None:
+    """It ends ``failed``, reason ``lost``, after its last attempt, and all that waits behind it runs.
+
+    One runs at a time here: what runs beside such a callable, in the same process, dies with it and is lost as often.
+    """
+    (tmp_path / "deadly.py").write_text("import os, signal\ndef kill(_):\n    os.kill(os.getpid(), signal.SIGKILL)\n")
+    stop, state, attempts = tmp_path / "stop", str(tmp_path / "state"), Settings().max_attempts
+    with TriggerEngine(database_url) as engine:
+        engine.create_workflow("deadly", run={"python": "deadly:kill"}, run_folder=str(tmp_path))
+        for name in ("neighbour", "handler"):
+            engine.create_workflow(name, run={"command": ["true"]}, run_folder=str(tmp_path))
+        engine.create_trigger(
+            DependencyTrigger(workflow_id="handler", depends_on_workflow_id="deadly", dependency_condition="on_failure")
+        )
+        deadly = engine.start("deadly").id
+        neighbours = [engine.start("neighbour").id for _ in range(NEIGHBOURS // 4)]
+        for is_last in (*[False] * attempts, True):
+            with workers(1) as (worker,):
+                worker.call(actions.open_dispatcher, database_url, state, max_concurrent=1, lease_seconds=0.5)
+                worker.ask(actions.dispatch_until, str(stop))
+                if not is_last:
+                    assert worker.join() == -signal.SIGKILL
+                    continue
+                eventually(lambda: all(execution.has_ended for execution in engine.list_executions()))
+                stop.touch()
+                worker.answer()
+        end = engine.get_execution(deadly)
+        assert (end.status, end.reason, end.attempt) == ("failed", "lost", attempts)
+        completed = [engine.get_execution(neighbour).status for neighbour in neighbours].count("completed")
+        assert [execution.status for execution in engine.list_executions("handler")] == ["completed"]
+    assert completed == len(neighbours)
+    assert_history_is_sound(database_url)
+    saw(kills=attempts, neighbours=len(neighbours), neighbours_completed=completed)
