@@ -17,9 +17,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from tests.faults.forms import so_many
+
 ROOT = Path(__file__).parents[2]
 # Longer than anything takes: who waits so long hangs.
-HANG_SECONDS = 120.0
+HANG_SECONDS = float(so_many(short=200, long=3_600))
 # The last word of an action that may be killed before it comes to its end.
 SURVIVED = "survived"
 
