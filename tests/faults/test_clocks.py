@@ -28,7 +28,8 @@ MakeEngine = Callable[..., TriggerEngine]
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 JUMPS = so_many(short=150, long=5_000)
-LEASE_SECONDS = 1.0
+# So long that a machine which stands still for a moment loses none.
+LEASE_SECONDS = 4.0
 SCHEDULES = 1_000
 STARTS_PER_SECOND = 20
 
@@ -148,7 +149,7 @@ def test_a_node_with_another_hour_neither_steals_a_lease_nor_leaves_it(
         other.ask(actions.dispatch_until, str(stop))
         renewals = "SELECT claim_renewals FROM executions WHERE id = :id"
         # It is renewed a few times a lease.
-        eventually(lambda: rows(database_url, renewals, id=execution_id)[0].claim_renewals >= 12)
+        eventually(lambda: rows(database_url, renewals, id=execution_id)[0].claim_renewals >= 4)
         assert state_of(database_url, execution_id) == ("running", 1)
         holder.kill()
         eventually(lambda: len(lines_of(ledger)) == 2)

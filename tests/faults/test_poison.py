@@ -211,7 +211,7 @@ def test_a_callable_that_kills_its_process_is_started_so_often_and_no_more(
         neighbours = [engine.start("neighbour").id for _ in range(NEIGHBOURS // 4)]
         for is_last in (*[False] * attempts, True):
             with workers(1) as (worker,):
-                worker.call(actions.open_dispatcher, database_url, state, max_concurrent=1, lease_seconds=0.5)
+                worker.call(actions.open_dispatcher, database_url, state, max_concurrent=1, lease_seconds=2.0)
                 worker.ask(actions.dispatch_until, str(stop))
                 if not is_last:
                     assert worker.join() == -signal.SIGKILL
