@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from multiprocessing.connection import Connection
 from typing import Any
@@ -136,18 +136,18 @@ def complete_at_once(execution_ids: Sequence[str], statuses: Sequence[str], **ke
     return answers
 
 
-def report_at_once(execution_ids: Sequence[str], words: Sequence[str], *, workflow_id: str) -> list[list[Any]]:
-    """Tell of each execution from as many threads as there are words: a status that it ended with, or ``start``."""
-    answers = []
-    for execution_id in execution_ids:
+def report_at_once(words: Mapping[str, Sequence[str]], *, workflow_id: str) -> dict[str, list[Any]]:
+    """Tell of each execution from as many threads as it has words: a status that it ended with, or ``start``."""
+    answers = {}
+    for execution_id, own in words.items():
         together()
 
-        def report(number: int, execution_id: str = execution_id) -> Any:
-            if words[number] == "start":
+        def report(number: int, execution_id: str = execution_id, own: Sequence[str] = own) -> Any:
+            if own[number] == "start":
                 return this.engine.start(workflow_id, execution_id=execution_id)
-            return this.engine.complete(execution_id, words[number], workflow_id=workflow_id)
+            return this.engine.complete(execution_id, own[number], workflow_id=workflow_id)
 
-        answers.append(in_threads(len(words), report))
+        answers[execution_id] = in_threads(len(own), report)
     return answers
 
 
