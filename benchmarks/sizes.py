@@ -11,8 +11,8 @@ class Sizes:
     """The numbers of a run.
 
     ``edges`` of the guarded inserts; ``deep_edges`` of the graphs that single edges and refusals meet; ``triggers``
-    stored in bulk; ``completions`` on the durable path a side and round; ``schedules`` stored for a tick; ``fan_outs``
-    completions beside the peers; ``rounds`` of each comparison.
+    stored in bulk; ``completions`` on the durable path a side and round; ``width`` of one wide fan-out; ``schedules``
+    stored for a tick; ``fan_outs`` completions beside the peers; ``rounds`` of each comparison.
     ``folder`` holds the databases: its disk is the one that is measured.
     """
 
@@ -21,6 +21,7 @@ class Sizes:
     deep_edges: int = 300_000
     triggers: int = 1_000_000
     completions: int = 300
+    width: int = 10_000
     schedules: int = 100_000
     fan_outs: int = 1_000
     rounds: int = 5
@@ -36,6 +37,7 @@ QUICK = {
     "deep_edges": 30_000,
     "triggers": 20_000,
     "completions": 40,
+    "width": 1_000,
     "schedules": 5_000,
     "fan_outs": 20,
     "rounds": 2,

@@ -294,19 +294,24 @@ def _scheduled_start(trigger: ScheduledTrigger, workflow_name: str, fire_time: d
     )
 
 
+def is_missed(start: Execution, *, now: datetime, after_seconds: int) -> bool:
+    """Whether a fire is so old that it counts as missed."""
+    return (now - start.run_after).total_seconds() > after_seconds
+
+
 def spread_missed_starts(
     starts: Sequence[Execution], *, now: datetime, missed_after_seconds: int, per_second: float, not_before: datetime
-) -> tuple[list[Execution], datetime]:
+) -> list[Execution]:
     """Give missed fires a place in a queue of ``per_second`` starts a second (rule 16); others start at once.
 
-    Returns the executions and the instant from which the next missed one may start.
+    ``not_before``: the instant from which the first missed one may start.
     """
     place = max(now, not_before)
     spread = []
     for start in starts:
-        if (now - start.run_after).total_seconds() > missed_after_seconds:
+        if is_missed(start, now=now, after_seconds=missed_after_seconds):
             spread.append(start.evolve_trusted(available_at=place))
             place += timedelta(seconds=1 / per_second)
         else:
             spread.append(start)
-    return spread, place
+    return spread

@@ -22,6 +22,7 @@ from tests.support.databases import (
     close_server_room,
     open_server_room,
 )
+from tests.support.figures import told
 
 if TYPE_CHECKING:
     from flowforge_graph import TriggerEngine
@@ -48,6 +49,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         close_server_room()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for ended in ("passed", "failed") for report in terminalreporter.stats.get(ended, ())]
+    if lines := told(reports):
+        terminalreporter.section("what the tests saw")
+        terminalreporter.write("\n".join(lines) + "\n")
 
 
 @pytest.fixture(scope="session")

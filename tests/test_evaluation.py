@@ -235,11 +235,10 @@ def test_missed_starts_queue_behind_each_other(ages: list[int], per_second: floa
     """Others start at once; missed ones one after another, behind those of the last tick; run_after never moves."""
     starts = [ended("pending", run_after=NOW - timedelta(seconds=age)) for age in ages]
     not_before = NOW + timedelta(seconds=busy_for)
-    spread, place = spread_missed_starts(
+    spread = spread_missed_starts(
         starts, now=NOW, missed_after_seconds=60, per_second=per_second, not_before=not_before
     )
     assert [start.run_after for start in spread] == [start.run_after for start in starts]
     missed = [start.available_at for start, age in zip(spread, ages, strict=True) if age > 60]
     assert all(start.available_at == NOW for start, age in zip(spread, ages, strict=True) if age <= 60)
     assert missed == [not_before + timedelta(seconds=1 / per_second) * number for number in range(len(missed))]
-    assert place == not_before + timedelta(seconds=1 / per_second) * len(missed)

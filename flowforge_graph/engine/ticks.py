@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
 from flowforge_graph.engine.context import Context
-from flowforge_graph.evaluation import ScheduleEvaluation, evaluate_schedule, spread_missed_starts
-from flowforge_graph.model import ScheduledTrigger, TickResult
-from flowforge_graph.storage import to_seconds
+from flowforge_graph.evaluation import ScheduleEvaluation, evaluate_schedule, is_missed, spread_missed_starts
+from flowforge_graph.model import Execution, ScheduledTrigger, TickResult
+from flowforge_graph.storage import to_instant, to_seconds
 
 # So many schedules move on in one transaction, so that a tick after downtime holds no lock for long.
 SCHEDULES_PER_TRANSACTION: Final = 200
@@ -21,7 +21,6 @@ class Ticks:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._next_missed_start = datetime.min.replace(tzinfo=UTC)
 
     def tick(self, now: datetime | None) -> TickResult:
         """Plan every due schedule up to ``now``. A schedule with more due than one tick may start goes on next time."""
@@ -83,18 +82,26 @@ class Ticks:
         )
 
     def _write(self, connection: Connection, evaluations: list[ScheduleEvaluation], now: datetime) -> TickResult:
-        settings, store = self._context.settings, self._context.store
+        store = self._context.store
         starts = [start for evaluation in evaluations for start in evaluation.starts]
-        spread, self._next_missed_start = spread_missed_starts(
-            starts,
-            now=now,
-            missed_after_seconds=settings.missed_after_seconds,
-            per_second=settings.catch_up_starts_per_second,
-            not_before=self._next_missed_start,
-        )
+        spread = self._spread_missed(connection, starts, now)
         # A clock set back and a schedule enabled anew plan the same fire times again; pruned ones are done as well.
         pruned = store.tombstones.of(connection, [start.id for start in spread])
         started = store.executions.insert_new(connection, [start for start in spread if start.id not in pruned])
         drops = [drop for evaluation in evaluations for drop in evaluation.drops]
         store.schedule_drops.insert(connection, drops)
         return TickResult(started_execution_ids=tuple(started), drops=tuple(drops))
+
+    def _spread_missed(self, connection: Connection, starts: list[Execution], now: datetime) -> list[Execution]:
+        """Put missed fires off to the end of the one queue that all nodes share, at so many a second."""
+        settings = self._context.settings
+        if not any(is_missed(start, now=now, after_seconds=settings.missed_after_seconds) for start in starts):
+            return starts
+        last, count = self._context.store.executions.end_of_queue(connection) or (to_seconds(now), 0)
+        return spread_missed_starts(
+            starts,
+            now=now,
+            missed_after_seconds=settings.missed_after_seconds,
+            per_second=settings.catch_up_starts_per_second,
+            not_before=to_instant(last) + timedelta(seconds=count / settings.catch_up_starts_per_second),
+        )

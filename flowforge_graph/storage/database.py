@@ -98,7 +98,9 @@ class Database:
                 with self._writing() as connection:
                     return work(connection)
             except DBAPIError as error:
-                if tries == MAX_RETRIES - 1 or not _is_worth_a_retry(error, repeatable=repeatable):
+                may_be_over = tries == 0 and sqlite.met_a_read_only_file(error)
+                worth_a_retry = may_be_over or _is_worth_a_retry(error, repeatable=repeatable)
+                if tries == MAX_RETRIES - 1 or not worth_a_retry:
                     raise self._fault(error) from error
             except SQLAlchemyError as error:
                 raise self._fault(error) from error

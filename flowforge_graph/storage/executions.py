@@ -39,6 +39,9 @@ LIVE_STATUSES: Final = ("pending", "running")
 # machine's slower clock, would make it wait for nothing.
 AT_ONCE: Final = 0
 
+# Nobody waits for another lock while holding this one.
+_QUEUE_LOCK: Final = 0x666C6F77
+
 _INSTANTS: Final = (
     "fire_time",
     "cancel_requested_at",
@@ -183,6 +186,29 @@ class ExecutionRows:
             query = query.where(self._is_below(roots))
         seconds: int | None = connection.execute(query).scalar()
         return seconds
+
+    def end_of_queue(self, connection: Connection) -> tuple[int, int] | None:
+        """The last instant to which missed fires were put off, and how many were put there; None where none waits.
+
+        Locked until the end of the transaction, so that two nodes queue theirs one after the other.
+        """
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_QUEUE_LOCK)))
+        available_at = self._columns.available_at
+        is_put_off = (
+            self._columns.trigger_type == "scheduled",
+            self._columns.dispatch_failures == 0,
+            available_at > self._columns.run_after,
+        )
+        query = (
+            select(available_at, func.count())
+            .where(text(DUE_PENDING), *is_put_off)
+            .group_by(available_at)
+            .order_by(available_at.desc())
+            .limit(1)
+        )
+        row = connection.execute(query).first()
+        return None if row is None else (row[0], row[1])
 
     # Starting
 

@@ -151,8 +151,10 @@ class Writer:
                 try:
                     yield connection
                     connection.exec_driver_sql("COMMIT")
-                except BaseException:
+                except BaseException as error:
                     _roll_back(connection)
+                    if met_a_read_only_file(error) and not self._shares_one_connection:
+                        _replace_connections(connection)
                     raise
                 finally:
                     self._released_at = self._monotonic()
@@ -188,3 +190,14 @@ def _roll_back(connection: Connection) -> None:
     # A full disk or a failed COMMIT may have rolled back already.
     if raw.in_transaction:
         raw.execute("ROLLBACK")
+
+
+def met_a_read_only_file(error: BaseException) -> bool:
+    """Whether a connection could not write because the file was read-only when it was opened, or still is."""
+    return isinstance(error, OperationalError) and "readonly" in str(error.orig)
+
+
+def _replace_connections(connection: Connection) -> None:
+    """Open all connections anew: one that was opened while the file was read-only stays so for ever."""
+    connection.invalidate()
+    connection.engine.dispose()

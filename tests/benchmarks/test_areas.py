@@ -21,6 +21,7 @@ TINY = {
     "deep_edges": 200,
     "triggers": 200,
     "completions": 4,
+    "width": 30,
     "schedules": 20,
     "fan_outs": 2,
     "rounds": 1,

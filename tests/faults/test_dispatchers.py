@@ -10,56 +10,20 @@ from pathlib import Path
 import pytest
 
 from flowforge_graph import TriggerEngine
-from flowforge_graph.model import DependencyTrigger
-from tests.processes import actions
-from tests.processes.files import lines_of
-from tests.processes.rows import assert_history_is_sound, rows
-from tests.processes.workers import HANG_SECONDS, workers
+from flowforge_graph.engine import Settings
+from flowforge_graph.testing import FixedClock
+from tests.faults import actions
+from tests.faults.dispatching import ATTEMPT, is_alive, make_workflow, state_of
+from tests.faults.files import lines_of
+from tests.faults.rows import assert_history_is_sound, rows
+from tests.faults.waiting import eventually
+from tests.faults.workers import HANG_SECONDS, workers
 
-# Each attempt writes who it is, and whether an earlier attempt runs beside it; then it waits for a file of its own.
-ATTEMPT = """
-while read -r _ _ other; do
-    grep -q '^State:.[RSD]' "/proc/$other/status" && echo "$other" >> overlaps
-done < ledger
-echo "$FLOWFORGE_EXECUTION_ID $FLOWFORGE_ATTEMPT $$" >> ledger
-while [ ! -e "go-$FLOWFORGE_ATTEMPT" ]; do sleep 0.05; done
-[ "$FLOWFORGE_ATTEMPT" = 2 ]
-"""
 LEASE_SECONDS = 1.0
 
 
-def eventually(is_so: Callable[[], object]) -> None:
-    """Wait until it is so; how long it takes decides nothing."""
-    for _ in range(int(HANG_SECONDS / 0.02)):
-        if is_so():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it never came to be")
-
-
-def is_alive(process_id: str) -> bool:
-    try:
-        status = Path(f"/proc/{process_id}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return "State:\tZ" not in status
-
-
-def make_workflow(url: str, folder: Path, script: str) -> None:
-    (folder / "ledger").touch()
-    with TriggerEngine(url) as engine:
-        engine.create_workflow("w", run={"command": ["sh", "-c", script]}, run_folder=str(folder))
-        engine.create_workflow("next")
-        engine.create_trigger(DependencyTrigger(workflow_id="next", depends_on_workflow_id="w", delay_minutes=60))
-
-
-def state_of(url: str, execution_id: str) -> tuple[str, int]:
-    (row,) = rows(url, "SELECT status, attempt FROM executions WHERE id = :id", id=execution_id)
-    return row.status, row.attempt
-
-
 def test_the_command_of_a_killed_dispatcher_ends_and_another_process_starts_it_again(
-    database_url: str, tmp_path: Path
+    database_url: str, tmp_path: Path, saw: Callable[..., None]
 ) -> None:
     """SIGKILL while a command runs: no orphan, and by itself another process starts attempt 2 of the same execution."""
     make_workflow(database_url, tmp_path, ATTEMPT)
@@ -72,21 +36,53 @@ def test_the_command_of_a_killed_dispatcher_ends_and_another_process_starts_it_a
         eventually(lambda: state_of(database_url, execution_id)[0] == "running" and lines_of(ledger))
         second.ask(actions.dispatch_until, str(stop))
         first.kill()
+        killed = time.monotonic()
         eventually(lambda: len(lines_of(ledger)) == 2)
+        waited = time.monotonic() - killed
         assert not is_alive(lines_of(ledger)[0][2])
         (tmp_path / "go-2").touch()
         eventually(lambda: state_of(database_url, execution_id)[0] == "completed")
         stop.touch()
         assert second.answer() == 1
     assert [line[:2] for line in lines_of(ledger)] == [[execution_id, "1"], [execution_id, "2"]]
-    assert not (tmp_path / "overlaps").exists()
+    overlaps = len(lines_of(tmp_path / "overlaps"))
+    assert overlaps == 0
     assert state_of(database_url, execution_id) == ("completed", 2)
     assert_history_is_sound(database_url)
+    saw(kills=1, overlaps=overlaps, lease_seconds=LEASE_SECONDS, started_again_after_seconds=waited)
+
+
+def test_what_a_killed_process_held_is_taken_over_within_two_leases(
+    database_url: str, clock: FixedClock, saw: Callable[..., None]
+) -> None:
+    """Measured on the clock of the one who watches: from the kill to the next start, though it was renewed just before.
+
+    The watcher looks as often as ``serve`` does. Its clock is moved by the test, so that no slow machine decides.
+    """
+    lease, look = Settings().lease_seconds, 0.5
+    with TriggerEngine(database_url, clock=clock) as survivor, workers(1) as (holder,):
+        survivor.create_workflow("w")
+        wanted = {survivor.start("w").id for _ in range(10)}
+        holder.call(actions.open_engine, database_url)
+        claims = holder.call(actions.with_engine, "claim_due", 10)
+        assert survivor.claim_due(10) == []
+        for claim in claims:
+            holder.call(actions.with_engine, "mark_running", claim)
+            holder.call(actions.with_engine, "renew", claim)
+        holder.kill()
+        waited = 0.0
+        while not (taken := survivor.claim_due(100)):
+            clock.advance(seconds=look)
+            waited += look
+            assert waited <= 2 * lease
+    assert {claim.execution_id for claim in taken} == wanted
+    assert {claim.execution.attempt for claim in taken} == {2}
+    saw(kills=1, held=len(wanted), taken_over_after_leases=waited / lease)
 
 
 @pytest.mark.parametrize("meanwhile", ["runs on", "ends"])
 def test_a_dispatcher_that_slept_past_its_lease_counts_no_more(
-    database_url: str, tmp_path: Path, meanwhile: str
+    database_url: str, tmp_path: Path, meanwhile: str, saw: Callable[..., None]
 ) -> None:
     """SIGSTOP past the lease, then SIGCONT: its command is stopped, and what it has to say about the end is refused."""
     make_workflow(database_url, tmp_path, ATTEMPT)
@@ -108,7 +104,8 @@ def test_a_dispatcher_that_slept_past_its_lease_counts_no_more(
         stale.signal(signal.SIGCONT)
         assert stale.answer() == 1
         eventually(lambda: not is_alive(lines_of(ledger)[0][2]))
-        assert state_of(database_url, execution_id) == ("running", 2)
+        overwrites = int(state_of(database_url, execution_id) != ("running", 2))
+        assert overwrites == 0
         (tmp_path / "go-2").touch()
         eventually(lambda: state_of(database_url, execution_id)[0] == "completed")
         stop.touch()
@@ -117,6 +114,7 @@ def test_a_dispatcher_that_slept_past_its_lease_counts_no_more(
     assert state_of(database_url, execution_id) == ("completed", 2)
     assert len(rows(database_url, "SELECT id FROM executions WHERE workflow_id = 'next'")) == 1
     assert_history_is_sound(database_url)
+    saw(stopped_past_the_lease=1, overwrites=overwrites)
 
 
 def test_two_dispatchers_start_each_of_a_hundred_executions_once(database_url: str, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from multiprocessing.connection import Connection
 from typing import Any
@@ -19,9 +20,9 @@ from flowforge_graph.errors import CycleError, FlowforgeGraphError
 from flowforge_graph.executors import LocalExecutor
 from flowforge_graph.model import DependencyTrigger
 from flowforge_graph.testing import FixedClock
-from tests.processes import steps
-from tests.processes.scenarios import SCENARIOS
-from tests.processes.workers import HANG_SECONDS, SURVIVED
+from tests.faults import steps
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.workers import HANG_SECONDS, SURVIVED
 
 
 class _This:
@@ -58,6 +59,15 @@ def open_engine(url: str, *, rollback_journal: bool = False, **keywords: Any) ->
 
         sqlite.wal_is_safe = lambda _: False
     this.engine = TriggerEngine(url, **keywords)
+
+
+def limit_pages_while(flag: str) -> None:
+    """As long as there is a file ``flag``, no SQLite database may grow beyond the size that it has."""
+
+    @event.listens_for(Pool, "checkout")
+    def limit(connection: Any, *_: object) -> None:
+        pages = 1 if os.path.exists(flag) else 2**32 - 2
+        connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
 
 
 def open_together(url: str, *, rollback_journal: bool = False) -> str:
@@ -126,6 +136,21 @@ def complete_at_once(execution_ids: Sequence[str], statuses: Sequence[str], **ke
     return answers
 
 
+def report_at_once(words: Mapping[str, Sequence[str]], *, workflow_id: str) -> dict[str, list[Any]]:
+    """Tell of each execution from as many threads as it has words: a status that it ended with, or ``start``."""
+    answers = {}
+    for execution_id, own in words.items():
+        together()
+
+        def report(number: int, execution_id: str = execution_id, own: Sequence[str] = own) -> Any:
+            if own[number] == "start":
+                return this.engine.start(workflow_id, execution_id=execution_id)
+            return this.engine.complete(execution_id, own[number], workflow_id=workflow_id)
+
+        answers[execution_id] = in_threads(len(own), report)
+    return answers
+
+
 def complete_batches(execution_ids: Sequence[str], *, size: int, rounds: int, seed: int) -> dict[str, list[Any]]:
     """Complete all executions in shuffled batches, again and again; answer what each was answered, by its id."""
     chance = random.Random(seed)
@@ -141,10 +166,18 @@ def complete_batches(execution_ids: Sequence[str], *, size: int, rounds: int, se
     return answers
 
 
-def start_many(workflow_id: str, count: int) -> int:
-    """Start a workflow so often, one transaction each, without pause; answer how many are stored."""
+def start_many(workflow_id: str, count: int) -> float:
+    """Start a workflow so often, one transaction each, without pause; answer the longest wait for one, in seconds.
+
+    The ids of the executions begin with the id of this process.
+    """
     together()
-    return len({this.engine.start(workflow_id).id for _ in range(count)})
+    longest = 0.0
+    for _ in range(count):
+        began = time.monotonic()
+        this.engine.start(workflow_id, execution_id=f"{os.getpid()}-{uuid.uuid4().hex}")
+        longest = max(longest, time.monotonic() - began)
+    return longest
 
 
 def outcome_of(work: Callable[[], Any]) -> Any:
@@ -165,9 +198,17 @@ def live_until(number: int, url: str, now: datetime, ledger: str, scenario: str)
     return SURVIVED
 
 
-def open_dispatcher(url: str, state_folder: str, **keywords: Any) -> None:
+def die_in(number: int, method: str, *arguments: Any, **keywords: Any) -> str:
+    """Call a method of the engine, killed before the step of this number if there are so many."""
+    steps.die_before(number)
+    with_engine(method, *arguments, **keywords)
+    steps.live()
+    return SURVIVED
+
+
+def open_dispatcher(url: str, state_folder: str, *, max_concurrent: int | None = None, **keywords: Any) -> None:
     """Open an engine that runs commands; another ``state_folder`` stands for another machine."""
-    this.executor = LocalExecutor(state_folder=state_folder, grace_seconds=0.3)
+    this.executor = LocalExecutor(state_folder=state_folder, grace_seconds=0.3, max_concurrent=max_concurrent)
     open_engine(url, executor=this.executor, **keywords)
 
 
@@ -181,10 +222,19 @@ def dispatch_until(stop: str) -> int:
     return started
 
 
-def dispatch_and_freeze(freeze: str) -> int:
-    """Dispatch once; SIGSTOP this process between two transactions once there is a file ``freeze``.
+def dispatch_and_wait() -> int:
+    """Dispatch once, and wait until nothing of it runs here any more; answer how many were started."""
+    started = this.engine.dispatch_due()
+    # The renewals and the ends alone use the database now.
+    while this.executor.running():
+        time.sleep(0.02)
+    return started
 
-    After SIGCONT it goes on as before. Answers how many were started, once none of them runs here any more.
+
+def dispatch_and_freeze(freeze: str) -> int:
+    """As :func:`dispatch_and_wait`; SIGSTOP this process between two transactions once there is a file ``freeze``.
+
+    After SIGCONT it goes on as before.
     """
 
     @event.listens_for(Pool, "checkin")
@@ -193,11 +243,7 @@ def dispatch_and_freeze(freeze: str) -> int:
             os.unlink(freeze)
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    started = this.engine.dispatch_due()
-    # The renewals alone use the database now.
-    while this.executor.running():
-        time.sleep(0.02)
-    return started
+    return dispatch_and_wait()
 
 
 def graph_of_this_process() -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -10,19 +11,21 @@ import pytest
 
 from flowforge_graph import TriggerEngine
 from flowforge_graph.testing import FixedClock
-from tests.processes import actions
-from tests.processes.files import lines_of
-from tests.processes.rows import assert_graph_is_sound, assert_history_is_sound, rows
-from tests.processes.scenarios import SCENARIOS, Scenario
-from tests.processes.steps import LedgerExecutor
-from tests.processes.workers import SURVIVED, workers
+from tests.faults import actions
+from tests.faults.ledgers import assert_ledger_is_sound
+from tests.faults.rows import assert_graph_is_sound, assert_history_is_sound, rows
+from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.steps import LedgerExecutor
+from tests.faults.workers import SURVIVED, workers
 
 # So often the one that goes on is a newly opened engine; else it is one that was there all the time.
 RESTARTED_EACH = 4
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_kill_before_any_step_loses_and_doubles_nothing(database_url: str, tmp_path: Path, scenario: str) -> None:
+def test_a_kill_before_any_step_loses_and_doubles_nothing(
+    database_url: str, tmp_path: Path, scenario: str, saw: Callable[..., None]
+) -> None:
     """Killed before each step in turn, then repeated by another process: all is as if nobody had died."""
     ledger, clock = tmp_path / "ledger", FixedClock()
     with TriggerEngine(database_url, clock=clock, executor=LedgerExecutor(ledger)) as survivor:
@@ -39,11 +42,11 @@ def test_a_kill_before_any_step_loses_and_doubles_nothing(database_url: str, tmp
                     live_again(life, restarted, clock, database_url)
             if survived:
                 break
-    print(f"{scenario}: killed {number - 1} times")
     assert number > 5
     assert_graph_is_sound(database_url)
     assert_history_is_sound(database_url)
-    assert_ledger_is_sound(database_url, ledger)
+    read = assert_ledger_is_sound(database_url, ledger)
+    saw(kills=number - 1, starts=read.starts, started_again=read.again, twice=read.twice)
 
 
 def live_until(number: int, url: str, clock: FixedClock, ledger: Path, scenario: str) -> tuple[set[str], bool]:
@@ -72,14 +75,3 @@ def live_again(life: Scenario, engine: TriggerEngine, clock: FixedClock, url: st
         clock.advance(seconds=16)
     assert not alive
     life.check_end(engine)
-
-
-def assert_ledger_is_sound(url: str, ledger: Path) -> None:
-    """Whatever was started is stored; an id was started again only with a higher attempt."""
-    last: dict[str, int] = {}
-    for execution_id, attempt in lines_of(ledger):
-        assert int(attempt) > last.get(execution_id, 0), (execution_id, attempt)
-        last[execution_id] = int(attempt)
-    stored = {row.id for row in rows(url, "SELECT id FROM executions")}
-    stored |= {row.execution_id for row in rows(url, "SELECT execution_id FROM tombstones")}
-    assert set(last) <= stored

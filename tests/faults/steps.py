@@ -2,7 +2,7 @@
 
 A step is a statement that writes or locks, a COMMIT and the instant after it, and an executor's start and the instant
 after it. What lies between two steps leaves no trace behind: Python, and statements that only read (which are steps as
-well where HYPOTHESIS_PROFILE is ``long``).
+well in the long form).
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from flowforge_graph.model import Execution, Workflow
-from tests.processes.files import append_line
-
-_COUNTS_READS = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+from tests.faults.forms import LONG
+from tests.faults.ledgers import note_start
 
 
 class _Countdown:
@@ -65,7 +64,7 @@ def _watch_the_database() -> None:
 
 def _before_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
     only_reads = statement.startswith(("SELECT", "PRAGMA")) and "FOR UPDATE" not in statement
-    if _COUNTS_READS or not only_reads:
+    if LONG or not only_reads:
         step()
 
 
@@ -81,8 +80,8 @@ class LedgerExecutor:
         self._ledger = ledger
 
     def start(self, execution: Execution, workflow: Workflow) -> str:
-        """Note the execution and its attempt."""
+        """Note the execution, its attempt and its cause."""
         step()
-        append_line(self._ledger, execution.id, execution.attempt)
+        note_start(self._ledger, execution)
         step()
         return f"{workflow.id}/{execution.id}/{execution.attempt}"

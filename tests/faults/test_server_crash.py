@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -15,15 +17,16 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from flowforge_graph import TriggerEngine
 from flowforge_graph.errors import DatabaseError
-from flowforge_graph.model import DependencyTrigger
-from tests.processes import actions
-from tests.processes.rows import assert_graph_is_sound, assert_history_is_sound, rows
-from tests.processes.workers import all_call, workers
+from flowforge_graph.model import DependencyTrigger, EventTrigger
+from tests.faults import actions
+from tests.faults.forms import so_many
+from tests.faults.rows import assert_graph_is_sound, assert_history_is_sound, rows
+from tests.faults.workers import all_call, workers
 from tests.support.databases import DURABLE_SETTINGS, PostgresServer
 
+CRASHES = 10
 THREADS = 4
-EXECUTIONS_OF_A_THREAD = 60
-CRASHES = 3
+ROUNDS_OF_A_THREAD = 15 * CRASHES
 
 
 @pytest.fixture(scope="module")
@@ -44,58 +47,107 @@ def make_pair(engine: TriggerEngine) -> None:
     engine.create_trigger(DependencyTrigger(workflow_id="down", depends_on_workflow_id="up"))
 
 
-def test_completions_survive_a_server_that_crashes_under_them(
-    crashing_server: PostgresServer, crashing_url: str
+@pytest.mark.parametrize("number", range(so_many(short=1, long=10)))
+def test_what_callers_asked_for_survives_a_server_that_crashes_under_them(
+    crashing_server: PostgresServer, crashing_url: str, number: int, saw: Callable[..., None]
 ) -> None:
-    """Callers repeat what failed; in the end each completion is recorded once, with its one downstream execution."""
+    """Callers repeat what failed; in the end each start, event and completion is recorded once, with its one effect."""
     with TriggerEngine(crashing_url) as engine:
         make_pair(engine)
+        engine.create_trigger(EventTrigger(workflow_id="up", event_type="came"))
+    crashed, back = [], []
     with workers(2) as crew:
         all_call(crew, actions.open_engine, crashing_url)
-        for number, worker in enumerate(crew):
-            worker.ask(complete_stubbornly, f"worker-{number}")
+        for place, worker in enumerate(crew):
+            worker.ask(ask_stubbornly, f"worker-{number}-{place}")
         for crash in range(CRASHES):
             # Each process says when it is well within its work, and again later.
             assert [worker.answer() for worker in crew] == [f"at {crash}"] * len(crew)
+            crashed.append(time.monotonic())
             crashing_server.crash_and_recover()
-        print(f"errors that callers saw: {[worker.answer() for worker in crew]}")
+            back.append(time.monotonic())
+        answers: list[Stubbornness] = [worker.answer() for worker in crew]
         # The same engines work on by themselves.
         for worker in crew:
             worker.call(actions.with_engine, "complete", f"later-{worker.pid}", "completed", workflow_id="up")
-    count = 2 * THREADS * EXECUTIONS_OF_A_THREAD + 2
-    ended = rows(crashing_url, "SELECT id FROM executions WHERE workflow_id = 'up' AND status = 'completed'")
-    assert len(ended) == count
-    assert len(rows(crashing_url, "SELECT id FROM executions WHERE workflow_id = 'down'")) == count
-    assert len(rows(crashing_url, "SELECT execution_id FROM verdicts")) == count
+    asked = 2 * THREADS * ROUNDS_OF_A_THREAD
+    keys = {
+        "id": "workflow_id = 'up' AND event_key IS NULL",
+        "root_execution_id": "workflow_id = 'up' AND status = 'completed'",
+        "upstream_execution_id": "workflow_id = 'down'",
+        "event_key": "event_key IS NOT NULL",
+    }
+    found = {
+        key: [row.key for row in rows(crashing_url, f"SELECT {key} AS key FROM executions WHERE {which}")]
+        for key, which in keys.items()
+    }
+    lost = sum(asked + (0 if key == "event_key" else len(crew)) - len({*own}) for key, own in found.items())
+    twice = sum(len(own) - len({*own}) for own in found.values())
+    assert (lost, twice) == (0, 0)
+    assert len(rows(crashing_url, "SELECT execution_id FROM verdicts")) == asked + 2
     assert_history_is_sound(crashing_url)
     assert_graph_is_sound(crashing_url)
+    saw(
+        crashes=CRASHES,
+        completions=asked,
+        errors_to_callers=sum(answer.errors for answer in answers),
+        server_away_seconds=max(end - begin for begin, end in zip(crashed, back, strict=True)),
+        working_again_after_seconds=max(answer.first_after(instant) for instant in back for answer in answers),
+        longest_call_seconds=max(answer.longest_call for answer in answers),
+        lost=lost,
+        twice=twice,
+    )
 
 
-def complete_stubbornly(name: str) -> int:
-    """In a worker: complete from several threads, and again where an error came; answer how many errors came."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stubbornness:
+    """How a process fared: the errors that came, its longest call, and when (``time.monotonic``) its calls returned."""
+
+    errors: int
+    longest_call: float
+    returned: list[float]
+
+    def first_after(self, instant: float) -> float:
+        """How many seconds after ``instant`` the first call returned; 0 where none was left to return."""
+        return min((one - instant for one in self.returned if one > instant), default=0.0)
+
+
+def ask_stubbornly(name: str) -> Stubbornness:
+    """In a worker: start, complete and emit from several threads, each again where an error came."""
     engine = actions.this.engine
-    done, lock = [0], threading.Lock()
-    total = THREADS * EXECUTIONS_OF_A_THREAD
+    errors: list[DatabaseError] = []
+    returned: list[float] = []
+    done: list[str] = []
+    longest = [0.0] * THREADS
+    lock = threading.Lock()
+    total = THREADS * ROUNDS_OF_A_THREAD
     words = {total * (crash + 1) // (CRASHES + 2): f"at {crash}" for crash in range(CRASHES)}
 
-    def work(number: int) -> int:
-        failures = 0
-        for step in range(EXECUTIONS_OF_A_THREAD):
-            while True:
-                try:
-                    engine.complete(f"{name}-{number}-{step}", "completed", workflow_id="up")
-                    break
-                except DatabaseError:
-                    failures += 1
-            with lock:
-                done[0] += 1
-                if done[0] in words:
-                    actions.tell(words[done[0]])
-        return failures
+    def insist(number: int, method: Callable[..., object], *arguments: Any, **keywords: Any) -> None:
+        began = time.monotonic()
+        while True:
+            try:
+                method(*arguments, **keywords)
+                break
+            except DatabaseError as error:
+                errors.append(error)
+        returned.append(time.monotonic())
+        longest[number] = max(longest[number], returned[-1] - began)
 
-    failures = actions.in_threads(THREADS, work)
-    assert all(isinstance(one, int) for one in failures), failures
-    return sum(failures)
+    def work(number: int) -> None:
+        for turn in range(ROUNDS_OF_A_THREAD):
+            own = f"{name}-{number}-{turn}"
+            insist(number, engine.start, "up", execution_id=own)
+            insist(number, engine.complete, own, "completed")
+            insist(number, engine.emit, "came", key=own)
+            with lock:
+                done.append(own)
+                if len(done) in words:
+                    actions.tell(words[len(done)])
+
+    outcomes = actions.in_threads(THREADS, work)
+    assert outcomes == [None] * THREADS, outcomes
+    return Stubbornness(errors=len(errors), longest_call=max(longest), returned=sorted(returned))
 
 
 @pytest.mark.parametrize("committed", [False, True], ids=["lost-before", "lost-after"])

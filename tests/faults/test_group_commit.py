@@ -11,9 +11,9 @@ import pytest
 
 from flowforge_graph import TriggerEngine
 from flowforge_graph.engine.group_commit import GroupCommit
-from tests.processes import actions
-from tests.processes.rows import rows
-from tests.processes.workers import HANG_SECONDS, Worker, workers
+from tests.faults import actions
+from tests.faults.rows import rows
+from tests.faults.workers import HANG_SECONDS, Worker, workers
 
 
 class Gate:

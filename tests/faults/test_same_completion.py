@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from flowforge_graph import TriggerEngine
 from flowforge_graph.errors import CompletionConflict
 from flowforge_graph.model import CompletionResult, DependencyTrigger
-from tests.processes import actions
-from tests.processes.rows import assert_history_is_sound, rows
-from tests.processes.workers import all_call, each_calls, workers
+from tests.faults import actions
+from tests.faults.forms import so_many
+from tests.faults.rows import assert_history_is_sound, rows
+from tests.faults.workers import all_call, each_calls, workers
 
 AT_ONCE = 50
 CREW = 2
@@ -87,6 +89,47 @@ def test_of_two_statuses_at_once_the_first_stands(fan: str) -> None:
                 wanted = CompletionResult if status == stored[execution_id] else CompletionConflict
                 assert isinstance(answer, wanted), (status, stored[execution_id], answer)
     assert_effects(fan, ids, downstream=2)
+
+
+def test_whatever_comes_early_late_or_in_contradiction_has_one_effect(fan: str, saw: Callable[..., None]) -> None:
+    """Starts and three different ends of one id at once, in any order: one end stands, and still does once pruned."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed: {seed}")
+    chance = random.Random(seed)
+    words = ["completed", "failed", "cancelled", "start", "start"] * (AT_ONCE // CREW // 5)
+    said = {f"e{number}": chance.sample(words, len(words)) for number in range(so_many(short=20, long=300))}
+    with workers(CREW) as crew:
+        all_call(crew, actions.open_engine, fan)
+        answers = all_call(crew, actions.report_at_once, said, workflow_id="w")
+    stored = {row.id: row.status for row in rows(fan, "SELECT id, status FROM executions WHERE workflow_id = 'w'")}
+    assert stored.keys() == said.keys()
+    effects = 0
+    for execution_id, own in said.items():
+        given = [pair for answered in answers for pair in zip(own, answered[execution_id], strict=True)]
+        told = [answer for word, answer in given if word == stored[execution_id]]
+        assert told == [told[0]] * len(told)
+        others = [answer for word, answer in given if word not in {stored[execution_id], "start"}]
+        assert {type(answer) for answer in others} == {CompletionConflict}
+        assert {answer.id for word, answer in given if word == "start"} == {execution_id}
+        effects += len(told[0].triggered)
+    down = rows(fan, "SELECT id, upstream_execution_id FROM executions WHERE upstream_execution_id IS NOT NULL")
+    assert len(down) == effects == 2 * sum(status != "cancelled" for status in stored.values())
+    assert_history_is_sound(fan)
+    with TriggerEngine(fan) as engine:
+        engine.complete_many((row.id, "completed") for row in down)  # type: ignore[misc]
+        assert engine.prune(datetime.now(UTC) + timedelta(days=1)).executions == len(said) + len(down)
+        for execution_id, status in stored.items():
+            assert engine.complete(execution_id, status, workflow_id="w").verdicts == ()
+            with pytest.raises(CompletionConflict):
+                engine.complete(execution_id, "failed" if status != "failed" else "completed", workflow_id="w")
+        assert engine.list_executions() == []
+    saw(
+        executions=len(said),
+        reports_of_each=AT_ONCE,
+        ends=len(set(stored.values())),
+        effects=effects,
+        twice=len(down) - effects,
+    )
 
 
 @pytest.mark.parametrize("seen", [True, False], ids=["started", "never-seen"])

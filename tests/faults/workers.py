@@ -2,7 +2,7 @@
 
 They come from a fork server: a process of its own that imports everything once and has neither threads nor a database
 open, so that a process costs milliseconds and is still a clean one. An action is a function of
-:mod:`tests.processes.actions`; its answer, or what it raised, comes back over a pipe.
+:mod:`tests.faults.actions`; its answer, or what it raised, comes back over a pipe.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from tests.faults.forms import so_many
+
 ROOT = Path(__file__).parents[2]
 # Longer than anything takes: who waits so long hangs.
-HANG_SECONDS = 120.0
+HANG_SECONDS = float(so_many(short=200, long=3_600))
 # The last word of an action that may be killed before it comes to its end.
 SURVIVED = "survived"
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pytest", "psycopg", "flowforge_graph.executors", "tests.processes.actions"])
+CONTEXT.set_forkserver_preload(["pytest", "psycopg", "flowforge_graph.executors", "tests.faults.actions"])
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def _importable_from_the_root() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, barrier: Any) -> None:
-    from tests.processes import actions
+    from tests.faults import actions
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     actions.begin(pipe, barrier)

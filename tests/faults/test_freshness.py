@@ -13,9 +13,9 @@ import pytest
 from flowforge_graph import TriggerEngine
 from flowforge_graph.errors import CycleError, DuplicateTrigger
 from flowforge_graph.model import DependencyTrigger
-from tests.processes import actions
-from tests.processes.rows import assert_graph_is_sound, assert_history_is_sound, stored_digraph
-from tests.processes.workers import all_call, workers
+from tests.faults import actions
+from tests.faults.rows import assert_graph_is_sound, assert_history_is_sound, stored_digraph
+from tests.faults.workers import all_call, workers
 
 ROUNDS = 30
 THREADS = 8

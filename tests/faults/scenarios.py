@@ -19,7 +19,7 @@ from flowforge_graph.errors import (
 )
 from flowforge_graph.model import DependencyTrigger, EventTrigger, ScheduledTrigger
 from flowforge_graph.testing import FixedClock
-from tests.processes.rows import rows
+from tests.faults.rows import rows
 
 Acknowledge = Callable[[str], None]
 
