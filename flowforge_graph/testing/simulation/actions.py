@@ -164,7 +164,11 @@ def look(caller: Caller) -> Any:
     """Ask for the live graph: its workflows, the pairs it joins, and for each workflow the triggers out of it."""
     graph = caller.engine.graph
     workflows = sorted(graph.digraph.nodes)
-    return workflows, set(graph.digraph.edges), [edge for workflow in workflows for edge in graph.edges_out_of(workflow)]
+    return (
+        workflows,
+        set(graph.digraph.edges),
+        [edge for workflow in workflows for edge in graph.edges_out_of(workflow)],
+    )
 
 
 ACTIONS: Final[Mapping[str, Callable[..., Any]]] = {

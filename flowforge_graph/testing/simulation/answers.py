@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from flowforge_graph.engine import Settings
 from flowforge_graph.errors import CycleError
 from flowforge_graph.model import CompletionResult
-from flowforge_graph.testing.simulation.invariants import changed_trigger
-from flowforge_graph.testing.simulation.reference import as_row, chain_between, refusal_of
+from flowforge_graph.testing.simulation.reference import as_row, chain_between, changed_trigger, refusal_of
 from flowforge_graph.testing.simulation.rows import ExecutionRow, StoredRows, TriggerRow
 from flowforge_graph.testing.simulation.transitions import Memory, StepRun
 
@@ -19,7 +19,7 @@ Complaints = Iterator[tuple[str, str]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answered:
-    """A call that has come back, with an answer or with an error of the engine's.
+    """A call that has come back, with an answer or with an error.
 
     Attributes:
         decided_on: what was stored just before its (first) transaction was committed.
@@ -56,7 +56,8 @@ def complaints_about_answer(answered: Answered) -> Complaints:
     expected = expected_refusal(answered)
     got = None if answered.error is None else type(answered.error).__name__
     if got != expected:
-        yield _RULES[answered.run.step.action], f"answered {answered.error or 'well'}, not {expected or 'well'}"
+        told = "well" if got is None else f"{got}: {answered.error}"
+        yield _RULES[answered.run.step.action], f"answered {told}; expected was {expected or 'well'}"
     elif isinstance(answered.error, CycleError):
         yield from _complaints_about_chain(answered, answered.error.chain)
     elif answered.error is None and answered.run.step.action in _ANSWERS:
@@ -75,17 +76,31 @@ _RULES: Final = {
     "complete": "4",
     "complete_many": "4",
     "cancel": "15",
-    "emit": "9",
+    "emit": "5",
     "tick": "16",
     "dispatch": "10",
     "claim_due": "10",
     "mark_running": "11",
     "renew": "11",
     "release": "11",
-    "prune": "23",
-    "look": "1",
     "held_ends": "11",
     "held_renew": "11",
+    "prune": "23",
+    "look": "1",
+}
+
+SAYS: Final = {
+    "1": "a trigger is refused only for a cycle, with a shortest chain; every node knows the stored graph",
+    "2": "workflows and triggers are created, renamed and deleted once",
+    "3": "a workflow that exists can be deleted",
+    "4": "a completion is recorded once: the same again answers the same, another outcome is a conflict",
+    "5": "an event told again answers the executions that it started",
+    "10": "a dispatcher takes all that is due, and no more than it is asked for",
+    "11": "a claim is good until it is lost, and then for nothing; a lost one is taken over",
+    "15": "what has not ended can be cancelled, again and again",
+    "16": "a tick answers what it started",
+    "18": "a manual start is always possible, once for each id",
+    "23": "what was pruned is remembered by its tombstone",
 }
 
 
@@ -222,7 +237,7 @@ def _complaints_about_chain(answered: Answered, chain: Sequence[str]) -> Complai
     upstream, downstream, triggers = _refused_edge(answered)
     shortest = chain_between(triggers, downstream, upstream) or []
     edges = {(t.depends_on_workflow_id, t.workflow_id) for t in triggers} | {(upstream, downstream)}
-    is_real = all(edge in edges for edge in zip(chain, chain[1:], strict=False))
+    is_real = all(edge in edges for edge in pairwise(chain))
     if not is_real or chain[0] != chain[-1] or len(chain) != len(shortest) + 1:
         yield "1", f"refused with the chain {list(chain)}, where a shortest is {[*shortest, downstream]}"
 
@@ -367,8 +382,10 @@ def _graph_is_what_is_stored(answered: Answered) -> Complaints:
     workflows, pairs, edges = answered.answer
     stored = sorted(answered.after.dependencies(), key=lambda trigger: str(trigger.depends_on_workflow_id))
     wanted = [(t.id, t.workflow_id, t.depends_on_workflow_id, t.dependency_condition, t.delay_minutes) for t in stored]
-    if workflows != sorted(answered.after.workflows) or [tuple(edge[:5]) for edge in edges] != wanted:
-        yield "1", f"the graph of node {answered.run.step.node} has {workflows} and {edges}; stored is {wanted}"
+    if workflows != sorted(answered.after.workflows):
+        yield "1", f"node {answered.run.step.node} knows {workflows}, stored is {sorted(answered.after.workflows)}"
+    elif [tuple(edge[:5]) for edge in edges] != wanted:
+        yield "1", f"the graph of node {answered.run.step.node} has {edges}; stored is {wanted}"
     elif [edge.enabled for edge in edges] != [bool(trigger.enabled) for trigger in stored]:
         yield "1", f"the graph of node {answered.run.step.node} does not know what is enabled: {edges}"
     elif pairs != {(trigger.depends_on_workflow_id, trigger.workflow_id) for trigger in stored}:
@@ -378,9 +395,9 @@ def _graph_is_what_is_stored(answered: Answered) -> Complaints:
 def _held_end_is_stored(answered: Answered) -> Complaints:
     """The end that a holder reports counts, unless it holds the execution no more."""
     before, stored = answered.execution(answered.decided_on), answered.execution(answered.after)
-    if before is not None and not before.has_ended and answered.run.holds(before):
-        if stored is None or stored.status != answered.argument("status"):
-            yield "11", f"its holder ended {before.id} as {answered.argument('status')}, stored is {stored}"
+    is_held = before is not None and not before.has_ended and answered.run.holds(before)
+    if is_held and (stored is None or stored.status != answered.argument("status")):
+        yield "11", f"its holder ended {answered.execution_id} as {answered.argument('status')}, stored is {stored}"
 
 
 _ANSWERS: Final = {

@@ -15,14 +15,15 @@ from flowforge_graph.testing.simulation.world import NODES, World
 
 _WORKFLOWS: Final = ("a", "b", "c", "d", "e")
 _CONDITIONS: Final = ("on_success", "on_failure", "on_completion")
-_EVENTS: Final = ("arrived", "left")
-_WAITS: Final = (1, 6, 16, 16, 16, 61, 300, 1_800, 7_300)
+_EVENTS: Final = ("arrived", "arrived", "left")
+_WAITS: Final = (1, 6, 16, 16, 61, 300, 1_800, 7_300)
 _JUMPS: Final = (-90_000, -3_600, -61, 61, 3_600, 20_000)
 _CRASHES: Final = ("before write 1", "before write 2", "before write 3", "before commit 1", "before commit 2")
 _CRASHES_AFTER: Final = ("after commit 1", "after commit 1", "after commit 2", "before start 1", "after start 1")
 _WRITES_ONCE: Final = frozenset(
     {"start", "complete", "complete_many", "cancel", "emit", "tick", "dispatch", "claim_due", "delete_workflow"}
 )
+_TOLD_TWICE: Final = frozenset({"start", "complete", "complete_many", "cancel", "emit"})
 
 
 class Choices:
@@ -31,26 +32,30 @@ class Choices:
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
         self._numbers = {"execution": 0, "trigger": 0}
-        self._asked_again: list[Step] = []
+        self._planned: list[Step] = []
 
     def beginning(self) -> Step:
         """The workflows and triggers that are there at first."""
         count = self._random.randint(2, len(_WORKFLOWS))
         workflows = list(_WORKFLOWS[:count])
-        edges = [self._dependency(*sorted(self._random.sample(workflows, 2))) for _ in range(self._random.randint(1, 5))]
+        edges = [
+            self._dependency(*sorted(self._random.sample(workflows, 2))) for _ in range(self._random.randint(1, 7))
+        ]
         others = [self._other(self._random.choice(workflows)) for _ in range(self._random.randint(0, 3))]
         distinct = {_what_it_says(fields): fields for fields in [*edges, *others]}
         return step("define", workflows=workflows, triggers=list(distinct.values()))
 
     def next_step(self, world: World) -> Step:
         """What happens next, where this is stored."""
-        if self._asked_again and self._random.random() < 0.7:
-            return self._asked_again.pop()
+        if self._planned and self._random.random() < 0.7:
+            return self._planned.pop(0)
         chosen = self._some_step(world)
         if chosen.action in _WRITES_ONCE:
             chosen = self._disturbed(chosen, world)
         if chosen.crash_at is not None:
-            self._asked_again.append(self._from_anywhere(chosen.undisturbed()))
+            self._planned.insert(0, self._from_anywhere(chosen.undisturbed()))
+        elif chosen.action in _TOLD_TWICE and self._random.random() < 0.12:
+            self._planned.append(self._from_anywhere(chosen.undisturbed()))
         return chosen
 
     # Disturbances
@@ -83,7 +88,7 @@ class Choices:
         return self._random.randrange(NODES)
 
     def _status(self) -> str:
-        return self._random.choice(("completed", "completed", "failed", "cancelled"))
+        return self._random.choice(("completed", "completed", "completed", "failed", "cancelled"))
 
     def _new(self, kind: str) -> str:
         self._numbers[kind] += 1
@@ -93,7 +98,9 @@ class Choices:
         rows = [e for e in world.rows.executions.values() if status is None or e.status == status]
         return self._random.choice(rows) if rows else None
 
-    def _start(self, world: World) -> Step:
+    def _start(self, world: World) -> Step | None:
+        if self._random.random() < 0.2 * sum(not execution.has_ended for execution in world.rows.executions.values()):
+            return None
         cause = self._execution(world) if self._random.random() < 0.15 else None
         name = self._new("execution")
         if self._random.random() < 0.1:
@@ -108,13 +115,13 @@ class Choices:
         return self._random.choice(known) if known and self._random.random() < 0.95 else self._random.choice(_WORKFLOWS)
 
     def _complete(self, world: World) -> Step:
-        execution = self._execution(world, status=self._random.choice(("running", "pending", None)))
-        asked = self._report(world, execution or self._execution(world))
+        live = self._execution(world, status="running") or self._execution(world, status="pending")
+        asked = self._report(world, live if self._random.random() < 0.7 else self._execution(world))
         return step("complete", self._node(), **asked)
 
     def _report(self, world: World, execution: ExecutionRow | None) -> dict[str, Any]:
         """What one reporter says: mostly true, sometimes late, contradictory, or of what nobody has seen."""
-        if execution is None or self._random.random() < 0.1:
+        if execution is None or self._random.random() < 0.07:
             pruned = sorted(world.rows.tombstones)
             if pruned and self._random.random() < 0.7:
                 return {"execution": world.label_of(self._random.choice(pruned)), "status": self._status()}
@@ -140,7 +147,10 @@ class Choices:
         return step("complete", self._node(), execution=execution, status=self._status(), claim=claim)
 
     def _claim(self, world: World) -> str | None:
-        return self._random.choice(list(world.claims)) if world.claims else None
+        believed = {execution.claim_token for execution in world.rows.executions.values() if execution.claim}
+        live = [label for label, claim in world.claims.items() if claim.token in believed]
+        some = live if live and self._random.random() < 0.7 else list(world.claims)
+        return self._random.choice(some) if some else None
 
     def _use_claim(self, world: World) -> Step | None:
         claim = self._claim(world)
@@ -154,11 +164,21 @@ class Choices:
         execution = self._execution(world)
         return None if execution is None else step("cancel", self._node(), execution=world.label_of(execution.id))
 
-    def _emit(self, _: World) -> Step:
-        return step("emit", self._node(), event_type=self._random.choice(_EVENTS), key=self._random.choice(("k1", "k2")))
+    def _emit(self, world: World) -> Step | None:
+        if self._random.random() < 0.9 and not any(t.trigger_type == "event" for t in world.rows.triggers.values()):
+            return None
+        return step(
+            "emit", self._node(), event_type=self._random.choice(_EVENTS), key=self._random.choice(("k1", "k2"))
+        )
 
-    def _tick(self, _: World) -> Step:
-        return step("tick", self._node())
+    def _tick(self, world: World) -> Step | None:
+        if self._random.random() < 0.9 and not any(t.trigger_type == "scheduled" for t in world.rows.triggers.values()):
+            return None
+        tick = step("tick", self._node())
+        if self._random.random() < 0.6:
+            return tick
+        self._planned.append(tick)
+        return self._wait(world)
 
     def _dispatch(self, _: World) -> Step:
         words = [self._random.choice(("ok", "ok", *FAILURES)) for _ in range(self._random.randint(0, 3))]
@@ -166,6 +186,14 @@ class Choices:
 
     def _claim_due(self, _: World) -> Step:
         return step("claim_due", self._node(), limit=self._random.choice((1, 1, 2, 5)))
+
+    def _watch_a_lease(self, world: World) -> Step | None:
+        """A node sees a claim, lets a lease pass, and looks again."""
+        if not any(execution.claim for execution in world.rows.executions.values()):
+            return None
+        look = replace(self._random.choice((self._dispatch, self._claim_due))(world), node=self._node())
+        self._planned += [step("wait", seconds=16), look] * self._random.randint(1, 2)
+        return look
 
     def _held(self, world: World) -> Step | None:
         for node in world.nodes:
@@ -225,7 +253,7 @@ class Choices:
         return self._random.choice(("latest", "all", "skip"))
 
     def _perhaps_disabled(self) -> dict[str, Any]:
-        return {"enabled": False} if self._random.random() < 0.1 else {}
+        return {"enabled": False} if self._random.random() < 0.07 else {}
 
     def _update_trigger(self, world: World) -> Step | None:
         if not world.rows.triggers:
@@ -261,21 +289,22 @@ class Choices:
 
 
 _LIKELY: Final[Mapping[Callable[[Choices, World], Step | None], int]] = {
-    Choices._start: 12,
-    Choices._complete: 16,
+    Choices._start: 10,
+    Choices._complete: 17,
     Choices._complete_many: 5,
-    Choices._complete_held: 6,
-    Choices._use_claim: 9,
-    Choices._cancel: 5,
-    Choices._emit: 5,
-    Choices._tick: 7,
-    Choices._dispatch: 12,
-    Choices._claim_due: 8,
-    Choices._held: 5,
-    Choices._wait: 10,
+    Choices._complete_held: 8,
+    Choices._use_claim: 12,
+    Choices._cancel: 4,
+    Choices._emit: 6,
+    Choices._tick: 8,
+    Choices._dispatch: 11,
+    Choices._claim_due: 9,
+    Choices._watch_a_lease: 7,
+    Choices._held: 9,
+    Choices._wait: 7,
     Choices._set_clock: 3,
-    Choices._prune: 3,
-    Choices._look: 2,
+    Choices._prune: 2,
+    Choices._look: 1,
     Choices._create_trigger: 5,
     Choices._update_trigger: 6,
     Choices._delete_trigger: 2,
@@ -300,5 +329,3 @@ def steps_of(seed: int, world: World, *, count: int) -> Iterator[Step]:
         yield choices.next_step(world)
     for node in world.nodes:
         yield step("look", node.number)
-
-

@@ -25,6 +25,7 @@ class SimulatedDatabase:
 
     Attributes:
         engine: the SQLAlchemy Engine to open a :class:`TriggerEngine` on. The schema is there.
+        raw: the DBAPI connection that all engines share.
         reach: called with the name of each point that a transaction comes to: ``before begin``, ``before write``,
             ``before commit`` and ``after commit``. It may raise :class:`Crash`.
     """
@@ -32,16 +33,12 @@ class SimulatedDatabase:
     def __init__(self) -> None:
         self.engine = open_engine(make_url("sqlite://"))
         Database(self.engine, schema=None, table_prefix="", monotonic=float)
+        # Borrowed once: giving it back to the pool would roll back what an engine has not committed.
+        self.raw: Any = self.engine.raw_connection().dbapi_connection
         self.reach: Callable[[str], None] = _pass_by
         event.listen(self.engine, "before_cursor_execute", self._before)
         event.listen(self.engine, "after_cursor_execute", self._after)
         event.listen(self.engine, "handle_error", _keep_the_connection)
-
-    @property
-    def raw(self) -> Any:
-        """The DBAPI connection that all engines share."""
-        with self.engine.connect() as connection:
-            return connection.connection.dbapi_connection
 
     @property
     def is_in_transaction(self) -> bool:
@@ -54,9 +51,9 @@ class SimulatedDatabase:
 
     def empty(self) -> None:
         """Remove every row and keep the schema: the next engine begins a new life of the database."""
-        raw = self.raw
+        self.raw.rollback()
         for table in reversed(tables_for().metadata.sorted_tables):
-            raw.execute(f"DELETE FROM {table.name}")  # noqa: S608 - names of our own tables
+            self.raw.execute(f"DELETE FROM {table.name}")
 
     def _before(self, _: object, __: object, statement: str, *___: object) -> None:
         kind = _KINDS.get(statement[:6].split(" ", 1)[0])

@@ -13,6 +13,7 @@ from flowforge_graph.testing.simulation.reference import (
     Facts,
     Start,
     as_row,
+    changed_trigger,
     cycle_of,
     expected_downstream,
     expected_events,
@@ -28,7 +29,10 @@ from flowforge_graph.testing.simulation.reference import (
 from flowforge_graph.testing.simulation.rows import ExecutionRow, TriggerRow, VerdictRow, WorkflowRow
 from flowforge_graph.testing.simulation.transitions import Invariant, Transition, invariant
 
-_FORWARD: Final = {"pending": ("running", "completed", "failed", "cancelled"), "running": ("completed", "failed", "cancelled")}
+_FORWARD: Final = {
+    "pending": ("running", "completed", "failed", "cancelled"),
+    "running": ("completed", "failed", "cancelled"),
+}
 _OWN_COPY: Final = (
     *("seq", "workflow_id", "workflow_name", "trigger_type", "trigger_id", "trigger_name", "dependency_condition"),
     *("delay_minutes", "upstream_execution_id", "upstream_workflow_id", "caused_by_execution_id"),
@@ -68,7 +72,7 @@ def _expected_definitions(change: Transition) -> tuple[dict[str, Any], list[Fact
     workflows: dict[str, Any] = dict(change.before.workflows)
     triggers = {trigger.id: facts_of(trigger) for trigger in change.before.triggers.values()}
     if action in {"define", "create_workflow", "rename_workflow"}:
-        for workflow_id in asked.get("workflows") or [asked["workflow"]]:
+        for workflow_id in [asked["workflow"]] if "workflow" in asked else asked["workflows"]:
             workflows[workflow_id] = WorkflowRow(id=workflow_id, name=asked.get("name") or workflow_id)
     if action in {"define", "create_triggers"}:
         triggers |= {fields["id"]: facts_of(as_row(fields)) for fields in asked["triggers"]}
@@ -82,11 +86,6 @@ def _expected_definitions(change: Transition) -> tuple[dict[str, Any], list[Fact
         touching = {t.id for t in change.before.triggers.values() if touches(t, asked["workflow"])}
         triggers = {trigger_id: facts for trigger_id, facts in triggers.items() if trigger_id not in touching}
     return workflows, list(triggers.values())
-
-
-def changed_trigger(trigger: TriggerRow, changes: Any) -> TriggerRow:
-    """A trigger row with some fields changed."""
-    return trigger._replace(**{**changes, "enabled": int(changes.get("enabled", trigger.enabled))})
 
 
 def touches(trigger: TriggerRow, workflow_id: str) -> bool:
@@ -109,9 +108,9 @@ def deletion_cancels(change: Transition) -> Iterator[str]:
     gone = change.before.workflows.keys() - change.after.workflows.keys()
     for execution in change.before.executions.values():
         after = change.after.executions.get(execution.id)
-        if execution.workflow_id in gone and execution.status == "pending" and after is not None:
-            if (after.status, after.reason) != ("cancelled", "workflow_deleted"):
-                yield f"{after.id} of the deleted {after.workflow_id} is {after.status}, {after.reason}"
+        is_concerned = execution.workflow_id in gone and execution.status == "pending"
+        if is_concerned and after is not None and (after.status, after.reason) != ("cancelled", "workflow_deleted"):
+            yield f"{after.id} of the deleted {after.workflow_id} is {after.status}, {after.reason}"
 
 
 # 2.2 Completions
@@ -120,12 +119,12 @@ def deletion_cancels(change: Transition) -> Iterator[str]:
 @invariant("4", "statuses only move forward, and what has ended stays as it ended")
 def statuses_move_forward(change: Transition) -> Iterator[str]:
     """Running becomes pending again only where a claim is handed back or taken over."""
+    may_go_back = change.run.may_dispatch or change.run.step.action == "release"
     for before, after in change.changed():
         if before.has_ended and before._replace(cascade_size=after.cascade_size) != after:
             yield f"{after.id} had ended {before.status} and was changed to {after.status}"
-        elif before.status != after.status and after.status not in _FORWARD[before.status]:
-            if not (change.run.may_dispatch or change.run.step.action == "release"):
-                yield f"{after.id} went from {before.status} back to {after.status}"
+        elif after.status not in (before.status, *_FORWARD.get(before.status, ())) and not may_go_back:
+            yield f"{after.id} went from {before.status} back to {after.status}"
 
 
 @invariant("4", "a recorded completion has one verdict per direct dependency trigger, in creation order")
@@ -150,7 +149,10 @@ def downstream_as_expected(change: Transition) -> Iterator[str]:
     ids = {execution.cause: execution.id for execution in stored}
     for ended in change.ended():
         for verdict in change.after.verdicts.get(ended.id, ()):
-            if verdict.outcome == "triggered" and ids.get((verdict.trigger_id, f"> {ended.id}")) != verdict.execution_id:
+            if (
+                verdict.outcome == "triggered"
+                and ids.get((verdict.trigger_id, f"> {ended.id}")) != verdict.execution_id
+            ):
                 yield f"the verdict of {verdict.trigger_id} on {ended.id} names {verdict.execution_id}"
 
 
@@ -443,4 +445,3 @@ def history_is_kept(change: Transition) -> Iterator[str]:
 
 
 RULES: Final[tuple[Invariant, ...]] = tuple(found for found in list(globals().values()) if isinstance(found, Invariant))
-

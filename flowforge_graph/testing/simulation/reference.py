@@ -1,6 +1,6 @@
-"""The reference: what the contract says must come out, in plain Python over plain rows, sharing no code with the engine.
+"""The reference: what the contract says must come out, in plain Python over rows, sharing no code with the engine.
 
-Each function answers one question of section 2 of the contract for the rows of one instant. Slow and obvious on purpose.
+Each function answers one question of the contract's section 2 for the rows of one instant. Slow and obvious on purpose.
 """
 
 from __future__ import annotations
@@ -287,8 +287,13 @@ def facts_of(trigger: TriggerRow) -> Facts:
 
 def as_row(fields: Mapping[str, Any]) -> TriggerRow:
     """The row of a trigger that somebody asks for, or of a changed one."""
-    wanted = {**_DEFAULTS[fields["trigger_type"]], **fields}
-    return TriggerRow(**{name: wanted.get(name) for name in TriggerRow._fields} | {"enabled": wanted.get("enabled", 1)})
+    wanted: Mapping[str, Any] = {"enabled": True, **_DEFAULTS[fields["trigger_type"]], **fields}
+    return TriggerRow._make(wanted.get(name) for name in TriggerRow._fields)
+
+
+def changed_trigger(trigger: TriggerRow, changes: Mapping[str, Any]) -> TriggerRow:
+    """The row of a trigger with some fields changed."""
+    return trigger._replace(**changes)
 
 
 def refusal_of(
@@ -300,9 +305,8 @@ def refusal_of(
         return "WorkflowNotFound"
     if is_created and any(trigger.id == new.id for trigger in triggers):
         return "DuplicateTrigger"
-    if new.trigger_type == "dependency":
-        if chain_between(triggers, new.workflow_id, str(upstream)) is not None:
-            return "CycleError"
+    if upstream is not None and chain_between(triggers, new.workflow_id, upstream) is not None:
+        return "CycleError"
     return "DuplicateTrigger" if any(_says_the_same(new, trigger) for trigger in triggers) else None
 
 

@@ -1,4 +1,4 @@
-"""What is stored, as plain rows: read past the engine, so that nothing of it stands between the database and the eye."""
+"""What is stored, as plain rows: read past the engine, so that nothing of it stands between database and eye."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Making a failing script small: Zeller's delta debugging over its steps, then over what single steps are asked.
 
-Source: A. Zeller, R. Hildebrandt, "Simplifying and Isolating Failure-Inducing Input" (2002). Costs O(n²) tries at worst,
-about n log n where few steps matter; :data:`MOST_TRIES` bounds it.
+Source: A. Zeller, R. Hildebrandt, "Simplifying and Isolating Failure-Inducing Input" (2002). Costs O(n²) tries at
+worst, about n log n where few steps matter; :data:`MOST_TRIES` bounds it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-
 from flowforge_graph.engine import Settings
 from flowforge_graph.testing.simulation.rows import ExecutionRow, StoredRows
 from flowforge_graph.testing.simulation.steps import Step
@@ -125,7 +124,6 @@ class Invariant:
     rule: str
     says: str
     complaints: Callable[[Transition], Iterator[str]]
-
 
 
 def invariant(rule: str, says: str) -> Callable[[Callable[[Transition], Iterator[str]]], Invariant]:

@@ -1,4 +1,4 @@
-"""The world of a simulation: two nodes with real engines on one database, clocks, executors, and the judge of it all."""
+"""The world of a simulation: two nodes with real engines on one database, their clocks and executors, and the judge."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from flowforge_graph.engine import Settings, TriggerEngine
-from flowforge_graph.errors import DatabaseError, FlowforgeGraphError
 from flowforge_graph.model import Claim, Execution
 from flowforge_graph.testing.fakes import FixedClock
 from flowforge_graph.testing.simulation.actions import ACTIONS, NothingToDo
-from flowforge_graph.testing.simulation.answers import Answered, complaints_about_answer
+from flowforge_graph.testing.simulation.answers import SAYS, Answered, complaints_about_answer
 from flowforge_graph.testing.simulation.database import Crash, SimulatedDatabase
 from flowforge_graph.testing.simulation.executor import (
     Ledger,
@@ -30,10 +29,8 @@ NODES: Final = 2
 BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _LOGGER: Final = logging.getLogger("flowforge_graph")
 
-ANSWER: Final = "a call answers what is stored, and is refused only for what the contract says"
 EXECUTOR: Final = "the executor is called for committed claims, each attempt of a cause once"
 WHOLE: Final = "a transaction is written whole or not at all"
-SURPRISE: Final = "the engine raises its own errors only"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,6 +145,7 @@ class World:
         self.memory = Memory()
         self.nodes = [Node(number, self) for number in range(NODES)]
         self.violation: Violation | None = None
+        self._fault: Exception | None = None
         self.rows = StoredRows()
         self._written = -1
         database.reach = self._reach
@@ -181,7 +179,7 @@ class World:
     # Performing
 
     def perform(self, step: Step) -> None:
-        """Do one step, judge it, and bring the node back up if it died."""
+        """Do one step and judge it. Raises what an invariant raises instead of complaining."""
         if self.violation is not None:
             return
         if step.action == "wait":
@@ -191,6 +189,8 @@ class World:
             clock.set(clock.now() + timedelta(seconds=step.arguments["seconds"]))
         else:
             self._call(self.nodes[step.node], step)
+        if self._fault is not None and not self._running:
+            raise self._fault
 
     def _let_pass(self, seconds: float) -> None:
         for node in self.nodes:
@@ -200,7 +200,7 @@ class World:
         node.open()
         run = self._run_of(node, step)
         answer: Any = None
-        error: FlowforgeGraphError | None = None
+        error: Exception | None = None
         if run.may_dispatch:
             self.memory.saw(node.number, self.rows, run.monotonic)
         self._running.append(run)
@@ -211,12 +211,8 @@ class World:
             return
         except NothingToDo:
             return
-        except DatabaseError as fault:
-            self._blame("22", SURPRISE, f"{step.action} raised {fault!r}")
-        except FlowforgeGraphError as refusal:
-            error = refusal
-        except Exception as surprise:  # noqa: BLE001 - whatever it is, it is the finding
-            self._blame("22", SURPRISE, f"{step.action} raised {surprise!r}")
+        except Exception as raised:  # noqa: BLE001 - whatever it is, it must be what the contract says
+            error = raised
         finally:
             self._running.pop()
         self._judge_answer(run, answer, error)
@@ -286,10 +282,16 @@ class World:
         if after is before:
             return
         change = Transition(before=before, after=after, run=run, memory=self.memory, settings=self._settings)
-        for invariant in self._invariants:
-            for complaint in invariant.complaints(change):
-                self._blame(invariant.rule, invariant.says, complaint)
+        self._check(change)
         self._remember(change)
+
+    def _check(self, change: Transition) -> None:
+        try:
+            for invariant in self._invariants:
+                for complaint in invariant.complaints(change):
+                    self._blame(invariant.rule, invariant.says, complaint)
+        except Exception as fault:  # noqa: BLE001 - raised again outside of the engine, which would take it for its own
+            self._fault = self._fault or fault
 
     def _rows_if_written(self) -> StoredRows:
         written = self._database.raw.total_changes
@@ -313,7 +315,7 @@ class World:
                 self.memory.unchanged_since[sighting] = looks[sighting] = change.run.monotonic
                 change.run.tokens.add(sighting[1])
 
-    def _judge_answer(self, run: StepRun, answer: Any, error: FlowforgeGraphError | None) -> None:
+    def _judge_answer(self, run: StepRun, answer: Any, error: Exception | None) -> None:
         if self.violation is not None:
             return
         answered = Answered(
@@ -327,7 +329,7 @@ class World:
             memory=self.memory,
         )
         for rule, complaint in complaints_about_answer(answered):
-            self._blame(rule, ANSWER, f"{run.step.action}: {complaint}")
+            self._blame(rule, SAYS[rule], f"{run.step.action}: {complaint}")
 
     # What the executors tell
 
@@ -362,4 +364,3 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         _LOGGER.setLevel(level)
-
