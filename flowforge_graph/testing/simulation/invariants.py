@@ -339,6 +339,16 @@ def leases_are_renewed_by_holders(change: Transition) -> Iterator[str]:
                 yield f"renewals of {after.id} went from {before.claim_renewals} to {after.claim_renewals}"
 
 
+@invariant("10", "an execution begins pending and unclaimed, or is recorded as ended at once")
+def executions_begin_fresh(change: Transition) -> Iterator[str]:
+    """Nothing was attempted, nothing failed, and nobody has asked to cancel it."""
+    for execution in change.new():
+        is_fresh = (execution.attempt, execution.dispatch_failures, execution.claim_renewals) == (0, 0, 0)
+        is_begun = execution.status == "running" or execution.claim_token is not None
+        if is_begun or not is_fresh or execution.cancel_requested_at is not None:
+            yield f"{execution.id} began as {execution}"
+
+
 # 2.4 Delay and cancel
 
 

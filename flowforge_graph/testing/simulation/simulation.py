@@ -11,7 +11,7 @@ from flowforge_graph.testing.simulation.invariants import RULES
 from flowforge_graph.testing.simulation.shrinking import smallest_script
 from flowforge_graph.testing.simulation.steps import Step, as_steps, script_of
 from flowforge_graph.testing.simulation.transitions import Invariant
-from flowforge_graph.testing.simulation.world import Violation, World, quiet
+from flowforge_graph.testing.simulation.world import KNOWN, Violation, World, quiet
 
 STEPS: Final = 16
 
@@ -94,6 +94,7 @@ class Simulation:
         Raises ValueError for what is no script.
         """
         steps = as_steps(script)
+        _refuse_unknown_actions(steps)
         violation = cls()._violation_of(steps)
         if violation is not None:
             raise SimulationFailure(violation, steps, seed=None)
@@ -121,6 +122,13 @@ class Simulation:
             for step in steps:
                 world.perform(step)
         return world.violation
+
+
+def _refuse_unknown_actions(steps: Sequence[Step]) -> None:
+    for number, step in enumerate(steps, 1):
+        for asked in (step, step.meanwhile):
+            if asked is not None and asked.action not in KNOWN:
+                raise ValueError(f"step {number}: nobody knows how to '{asked.action}'; known are {', '.join(KNOWN)}")
 
 
 # Making the schema costs as much as three seeds.

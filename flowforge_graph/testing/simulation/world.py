@@ -27,6 +27,7 @@ from flowforge_graph.testing.simulation.transitions import Invariant, Memory, St
 
 NODES: Final = 2
 BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
+KNOWN: Final = tuple(sorted({*ACTIONS, "wait", "set_clock"}))
 _LOGGER: Final = logging.getLogger("flowforge_graph")
 
 EXECUTOR: Final = "the executor is called for committed claims, each attempt of a cause once"
@@ -112,6 +113,12 @@ class _Names:
             label = f"{execution.trigger_id}!{execution.event_key}"
         self.ids.setdefault(label, execution.id)
         self.labels.setdefault(execution.id, label)
+
+    def in_words(self, text: str) -> str:
+        """A text with each id that the engine made put as its label."""
+        for execution_id, label in self.labels.items():
+            text = text.replace(execution_id, label)
+        return text
 
     def name_claim(self, claim: Claim) -> None:
         """Give a claim its label: that of its execution, and a number."""
@@ -273,7 +280,7 @@ class World:
 
     def _blame(self, rule: str, says: str, seen: str) -> None:
         if self.violation is None:
-            self.violation = Violation(rule=rule, says=says, seen=seen)
+            self.violation = Violation(rule=rule, says=says, seen=self._names.in_words(seen))
 
     def _judge_commit(self, run: StepRun) -> None:
         before, after = self.rows, self._rows_if_written()
