@@ -114,8 +114,14 @@ class Choices:
         known = sorted(world.rows.workflows)
         return self._random.choice(known) if known and self._random.random() < 0.95 else self._random.choice(_WORKFLOWS)
 
-    def _complete(self, world: World) -> Step:
+    def _is_pointless(self, has_a_point: bool) -> bool:
+        """Whether to choose something else: what meets nothing is worth a look now and then only."""
+        return not has_a_point and self._random.random() < 0.85
+
+    def _complete(self, world: World) -> Step | None:
         live = self._execution(world, status="running") or self._execution(world, status="pending")
+        if self._is_pointless(live is not None):
+            return None
         asked = self._report(world, live if self._random.random() < 0.7 else self._execution(world))
         return step("complete", self._node(), **asked)
 
@@ -133,7 +139,9 @@ class Choices:
         says = {"execution": world.label_of(execution.id), "status": status}
         return says | ({"workflow": execution.workflow_id} if self._random.random() < 0.3 else {})
 
-    def _complete_many(self, world: World) -> Step:
+    def _complete_many(self, world: World) -> Step | None:
+        if self._is_pointless(bool(world.rows.executions)):
+            return None
         reports = [self._report(world, self._execution(world)) for _ in range(self._random.randint(2, 4))]
         if self._random.random() < 0.3:
             reports.append(reports[0])
@@ -161,18 +169,18 @@ class Choices:
         return step(action, self._node(), claim=claim, **external)
 
     def _cancel(self, world: World) -> Step | None:
-        execution = self._execution(world)
+        execution = self._execution(world, status=self._random.choice(("pending", "running", "running", None)))
         return None if execution is None else step("cancel", self._node(), execution=world.label_of(execution.id))
 
     def _emit(self, world: World) -> Step | None:
-        if self._random.random() < 0.9 and not any(t.trigger_type == "event" for t in world.rows.triggers.values()):
+        if self._is_pointless(any(t.trigger_type == "event" for t in world.rows.triggers.values())):
             return None
         return step(
             "emit", self._node(), event_type=self._random.choice(_EVENTS), key=self._random.choice(("k1", "k2"))
         )
 
     def _tick(self, world: World) -> Step | None:
-        if self._random.random() < 0.9 and not any(t.trigger_type == "scheduled" for t in world.rows.triggers.values()):
+        if self._is_pointless(any(t.trigger_type == "scheduled" for t in world.rows.triggers.values())):
             return None
         tick = step("tick", self._node())
         if self._random.random() < 0.6:
@@ -180,18 +188,22 @@ class Choices:
         self._planned.append(tick)
         return self._wait(world)
 
-    def _dispatch(self, _: World) -> Step:
+    def _dispatch(self, world: World) -> Step | None:
+        if self._is_pointless(_has_work(world)):
+            return None
         words = [self._random.choice(("ok", "ok", *FAILURES)) for _ in range(self._random.randint(0, 3))]
         return step("dispatch", self._node(), executor=words)
 
-    def _claim_due(self, _: World) -> Step:
+    def _claim_due(self, world: World) -> Step | None:
+        if self._is_pointless(_has_work(world)):
+            return None
         return step("claim_due", self._node(), limit=self._random.choice((1, 1, 2, 5)))
 
     def _watch_a_lease(self, world: World) -> Step | None:
         """A node sees a claim, lets a lease pass, and looks again."""
         if not any(execution.claim for execution in world.rows.executions.values()):
             return None
-        look = replace(self._random.choice((self._dispatch, self._claim_due))(world), node=self._node())
+        look = self._random.choice((step("dispatch", self._node()), step("claim_due", self._node(), limit=1)))
         self._planned += [step("wait", seconds=16), look] * self._random.randint(1, 2)
         return look
 
@@ -211,7 +223,9 @@ class Choices:
     def _set_clock(self, _: World) -> Step:
         return step("set_clock", self._node(), seconds=self._random.choice(_JUMPS))
 
-    def _prune(self, _: World) -> Step:
+    def _prune(self, world: World) -> Step | None:
+        if self._is_pointless(any(execution.has_ended for execution in world.rows.executions.values())):
+            return None
         return step("prune", self._node(), age=self._random.choice((-3_600, 0, 0, 60)))
 
     def _look(self, _: World) -> Step:
@@ -305,13 +319,17 @@ _LIKELY: Final[Mapping[Callable[[Choices, World], Step | None], int]] = {
     Choices._set_clock: 3,
     Choices._prune: 2,
     Choices._look: 1,
-    Choices._create_trigger: 5,
-    Choices._update_trigger: 6,
-    Choices._delete_trigger: 2,
+    Choices._create_trigger: 4,
+    Choices._update_trigger: 4,
+    Choices._delete_trigger: 1,
     Choices._change_workflow: 3,
 }
 _MAKERS: Final = tuple(_LIKELY)
 _WEIGHTS: Final = tuple(_LIKELY.values())
+
+
+def _has_work(world: World) -> bool:
+    return any(execution.status == "pending" or execution.claim for execution in world.rows.executions.values())
 
 
 def _what_it_says(fields: Mapping[str, Any]) -> tuple[Any, ...]:
