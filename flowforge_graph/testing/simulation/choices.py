@@ -204,7 +204,7 @@ class Choices:
         if not any(execution.claim for execution in world.rows.executions.values()):
             return None
         look = self._random.choice((step("dispatch", self._node()), step("claim_due", self._node(), limit=1)))
-        self._planned += [step("wait", seconds=16), look] * self._random.randint(1, 2)
+        self._planned += [step("wait", seconds=int(world.settings.lease_seconds) + 1), look] * self._random.randint(1, 2)
         return look
 
     def _held(self, world: World) -> Step | None:

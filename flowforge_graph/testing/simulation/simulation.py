@@ -31,11 +31,11 @@ class SimulationFailure(AssertionError):
         self.seed, self.rule, self.says, self.seen = seed, violation.rule, violation.says, violation.seen
         self.script = script_of(steps)
         self.steps = tuple(steps)
-        origin = "the script" if seed is None else f"seed {seed}"
+        origin, length = ("the script", "script") if seed is None else (f"seed {seed}", "smallest script found")
         super().__init__(
             f"{origin} breaks rule {self.rule}: {self.says}\n"
             f"  seen: {self.seen}\n"
-            f"  smallest script, {len(steps)} steps (Simulation.replay):\n{self.script}"
+            f"  {length}, {len(steps)} steps, for Simulation.replay:\n{self.script}"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

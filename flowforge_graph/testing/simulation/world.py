@@ -136,6 +136,7 @@ class World:
         invariants: what must hold of every transaction.
 
     Attributes:
+        settings: the numbers of every engine.
         rows: what is stored.
         violation: the first thing that was not as it must be; nothing is performed after it.
     """
@@ -144,7 +145,7 @@ class World:
         self, database: SimulatedDatabase, *, settings: Mapping[str, Any], invariants: Sequence[Invariant]
     ) -> None:
         self._database = database
-        self._keywords, self._settings = dict(settings), Settings.of(settings)
+        self._keywords, self.settings = dict(settings), Settings.of(settings)
         self._invariants = invariants
         self._running: list[StepRun] = []
         self._ledger = Ledger()
@@ -288,7 +289,7 @@ class World:
             run.decided_on = before
         if after is before:
             return
-        change = Transition(before=before, after=after, run=run, memory=self.memory, settings=self._settings)
+        change = Transition(before=before, after=after, run=run, memory=self.memory, settings=self.settings)
         self._check(change)
         self._remember(change)
 
@@ -332,7 +333,7 @@ class World:
             answer=answer,
             error=error,
             claim_tokens={label: claim.token for label, claim in self._names.claims.items()},
-            settings=self._settings,
+            settings=self.settings,
             memory=self.memory,
         )
         for rule, complaint in complaints_about_answer(answered):
