@@ -48,6 +48,16 @@ def test_a_disturbance_that_matters_stays() -> None:
     assert smallest_script([disturbed], lambda steps: any(s.crash_at for s in steps)) == [disturbed]
 
 
+def test_what_happens_meanwhile_may_happen_alone() -> None:
+    """A step in between that fails by itself needs no step around it."""
+    around = replace(step("tick"), meanwhile=step("look", 1), meanwhile_at="after commit 1")
+
+    def fails(steps: list[Step]) -> bool:
+        return any(s.action == "look" or (s.meanwhile and s.meanwhile.action == "look") for s in steps)
+
+    assert smallest_script([around], fails) == [step("look", 1)]
+
+
 def test_the_tries_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too dear to make smaller is shown as it is, and still fails."""
     monkeypatch.setattr(shrinking, "MOST_TRIES", 10)

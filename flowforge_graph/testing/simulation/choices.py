@@ -48,7 +48,7 @@ class Choices:
     def next_step(self, world: World) -> Step:
         """What happens next, where this is stored."""
         if self._planned and self._random.random() < 0.7:
-            return self._planned.pop(0)
+            return self._met_by_a_holder(self._planned.pop(0), world)
         chosen = self._some_step(world)
         if chosen.action in _WRITES_ONCE:
             chosen = self._disturbed(chosen, world)
@@ -70,6 +70,15 @@ class Choices:
                 where = f"{self._random.choice(PLACES_FOR_OTHERS)} {self._random.choice((1, 1, 2))}"
                 return replace(chosen, meanwhile=other, meanwhile_at=where)
         return chosen
+
+    def _met_by_a_holder(self, chosen: Step, world: World) -> Step:
+        """Who was thought lost gives a sign of life just when another node has looked and not yet written."""
+        if chosen.action not in {"dispatch", "claim_due"} or self._random.random() < 0.7:
+            return chosen
+        holder = self._use_claim(world) if self._random.random() < 0.7 else self._complete_held(world)
+        if holder is None:
+            return chosen
+        return replace(chosen, meanwhile=replace(holder, node=1 - chosen.node), meanwhile_at="before begin 1")
 
     def _from_anywhere(self, chosen: Step) -> Step:
         """Who hears nothing asks again, and may reach another node."""
@@ -204,7 +213,8 @@ class Choices:
         if not any(execution.claim for execution in world.rows.executions.values()):
             return None
         look = self._random.choice((step("dispatch", self._node()), step("claim_due", self._node(), limit=1)))
-        self._planned += [step("wait", seconds=int(world.settings.lease_seconds) + 1), look] * self._random.randint(1, 2)
+        wait = step("wait", seconds=int(world.settings.lease_seconds) + 1)
+        self._planned += [wait, look] * self._random.randint(1, 2)
         return look
 
     def _held(self, world: World) -> Step | None:

@@ -62,7 +62,8 @@ def _first_failing(candidates: Iterator[list[Step]], fails: Fails) -> list[Step]
 def _with_simpler_steps(steps: list[Step], fails: Fails) -> list[Step]:
     place = 0
     while place < len(steps):
-        simpler = _first_failing(([*steps[:place], s, *steps[place + 1 :]] for s in _simpler(steps[place])), fails)
+        before, after = steps[:place], steps[place + 1 :]
+        simpler = _first_failing(([*before, *instead, *after] for instead in _simpler(steps[place])), fails)
         if simpler is None:
             place += 1
         else:
@@ -70,11 +71,15 @@ def _with_simpler_steps(steps: list[Step], fails: Fails) -> list[Step]:
     return steps
 
 
-def _simpler(step: Step) -> Iterator[Step]:
-    """The same step without a disturbance, from the first node, or asked for one thing less."""
+def _simpler(step: Step) -> Iterator[list[Step]]:
+    """The same step without its disturbance, beside it or instead of it, or asked for one thing less."""
     if step.meanwhile is not None or step.crash_at is not None:
-        yield step.undisturbed()
+        yield [step.undisturbed()]
+    if step.meanwhile is not None:
+        yield [step.meanwhile]
+        yield [step.meanwhile, step.undisturbed()]
+        yield [step.undisturbed(), step.meanwhile]
     for name, value in step.arguments.items():
         if isinstance(value, list):
             for fewer in _without_a_chunk(value, 1):
-                yield replace(step, arguments={**step.arguments, name: fewer})
+                yield [replace(step, arguments={**step.arguments, name: fewer})]
