@@ -58,6 +58,8 @@ def complaints_about_answer(answered: Answered) -> Complaints:
     if got != expected:
         told = "well" if got is None else f"{got}: {answered.error}"
         yield _RULES[answered.run.step.action], f"answered {told}; expected was {expected or 'well'}"
+    elif got is not None and answered.run.step.meanwhile is None and answered.after != answered.run.seen[0]:
+        yield _RULES[answered.run.step.action], f"refused with {got}, and yet something changed"
     elif isinstance(answered.error, CycleError):
         yield from _complaints_about_chain(answered, answered.error.chain)
     elif answered.error is None and answered.run.step.action in _ANSWERS:
@@ -377,6 +379,14 @@ def _renewal_is_stored(answered: Answered) -> Complaints:
         yield "15", f"the holder of {stored.id} was told cancel_requested={answered.answer.cancel_requested}"
 
 
+def _lost_leases_are_told(answered: Answered) -> Complaints:
+    """A holder hears of each execution that it holds no more, and of no other."""
+    rows = answered.after.executions
+    held = {i for i in answered.run.tokens_held if i in rows and answered.run.holds(rows[i]) and not rows[i].has_ended}
+    if answered.answer != answered.run.tokens_held.keys() - held:
+        yield "11", f"told that {sorted(answered.answer)} are lost, of {sorted(answered.run.tokens_held)}; held: {held}"
+
+
 def _graph_is_what_is_stored(answered: Answered) -> Complaints:
     """Rule 1: the live graph of every node equals the stored dependency triggers."""
     workflows, pairs, edges = answered.answer
@@ -412,4 +422,5 @@ _ANSWERS: Final = {
     "renew": _renewal_is_stored,
     "look": _graph_is_what_is_stored,
     "held_ends": _held_end_is_stored,
+    "held_renew": _lost_leases_are_told,
 }

@@ -150,7 +150,7 @@ class World:
         self._running: list[StepRun] = []
         self._ledger = Ledger()
         self._names = _Names()
-        self.memory = Memory()
+        self._memory = Memory()
         self.nodes = [Node(number, self) for number in range(NODES)]
         self.violation: Violation | None = None
         self._fault: Exception | None = None
@@ -210,7 +210,7 @@ class World:
         answer: Any = None
         error: Exception | None = None
         if run.may_dispatch:
-            self.memory.saw(node.number, self.rows, run.monotonic)
+            self._memory.saw(node.number, self.rows, run.monotonic)
         self._running.append(run)
         try:
             answer = ACTIONS[step.action](node, **step.arguments)
@@ -247,7 +247,7 @@ class World:
     def _bury(self, node: Node) -> None:
         """The transaction in which a process died has left nothing behind (rule 4)."""
         node.die()
-        self.memory.looks.pop(node.number, None)
+        self._memory.looks.pop(node.number, None)
         if self._database.is_in_transaction:
             self._blame("4", WHOLE, "a transaction was left open by a process that died")
         elif self._database.rows() != self.rows:
@@ -289,7 +289,7 @@ class World:
             run.decided_on = before
         if after is before:
             return
-        change = Transition(before=before, after=after, run=run, memory=self.memory, settings=self.settings)
+        change = Transition(before=before, after=after, run=run, memory=self._memory, settings=self.settings)
         self._check(change)
         self._remember(change)
 
@@ -315,12 +315,12 @@ class World:
         for execution in change.new():
             self._names.name(execution)
             if execution.cause is not None:
-                self.memory.causes.setdefault(execution.cause, execution.id)
+                self._memory.causes.setdefault(execution.cause, execution.id)
         seen = set(sightings(change.before))
-        looks = self.memory.looks.setdefault(change.run.step.node, {})
+        looks = self._memory.looks.setdefault(change.run.step.node, {})
         for sighting in sightings(change.after):
             if sighting not in seen:
-                self.memory.unchanged_since[sighting] = looks[sighting] = change.run.monotonic
+                self._memory.unchanged_since[sighting] = looks[sighting] = change.run.monotonic
                 change.run.tokens.add(sighting[1])
 
     def _judge_answer(self, run: StepRun, answer: Any, error: Exception | None) -> None:
@@ -334,7 +334,7 @@ class World:
             error=error,
             claim_tokens={label: claim.token for label, claim in self._names.claims.items()},
             settings=self.settings,
-            memory=self.memory,
+            memory=self._memory,
         )
         for rule, complaint in complaints_about_answer(answered):
             self._blame(rule, SAYS[rule], f"{run.step.action}: {complaint}")
