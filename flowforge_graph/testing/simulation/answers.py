@@ -197,8 +197,11 @@ def _workflows(answered: Answered) -> dict[str, Any]:
 
 
 def _one_after_the_other(answered: Answered) -> Iterator[tuple[list[TriggerRow], TriggerRow]]:
-    triggers = list(answered.decided_on.triggers.values())
-    for fields in answered.argument("triggers"):
+    asked = answered.argument("triggers")
+    # What a file puts again is changed: as if it were gone before the first one comes (rule 1).
+    replaced = {fields["id"] for fields in asked} if answered.run.step.action == "define" else set()
+    triggers = [trigger for trigger in answered.decided_on.triggers.values() if trigger.id not in replaced]
+    for fields in asked:
         new = as_row(fields)
         yield list(triggers), new
         triggers.append(new)

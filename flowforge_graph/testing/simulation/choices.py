@@ -301,6 +301,21 @@ class Choices:
             return self._random.choice((rhythm, {"misfire_policy": self._policy()}, {"schedule_owner": "engine"}))
         return {"enabled": not trigger.enabled}
 
+    def _apply(self, world: World) -> Step | None:
+        """Put some stored triggers and perhaps a new one, as a changed file would: they may swap their places."""
+        known = list(world.rows.triggers.values())
+        if len(known) < 2:
+            return None
+        fields = [_fields_of(trigger) for trigger in self._random.sample(known, 2)]
+        one, other = fields
+        if one["trigger_type"] == other["trigger_type"] and self._random.random() < 0.5:
+            fields = [{**one, **_without_id(other)}, {**other, **_without_id(one)}]
+        elif one["trigger_type"] == "dependency":
+            one |= {"workflow_id": self._workflow(world), "depends_on_workflow_id": self._workflow(world)}
+        if self._random.random() < 0.3:
+            fields.append(self._dependency(self._workflow(world), self._workflow(world)))
+        return step("define", self._node(), workflows=[], triggers=fields)
+
     def _delete_trigger(self, world: World) -> Step | None:
         known = list(world.rows.triggers)
         return step("delete_trigger", self._node(), trigger=self._random.choice(known)) if known else None
@@ -331,11 +346,23 @@ _LIKELY: Final[Mapping[Callable[[Choices, World], Step | None], int]] = {
     Choices._look: 1,
     Choices._create_trigger: 4,
     Choices._update_trigger: 4,
+    Choices._apply: 2,
     Choices._delete_trigger: 1,
     Choices._change_workflow: 3,
 }
 _MAKERS: Final = tuple(_LIKELY)
 _WEIGHTS: Final = tuple(_LIKELY.values())
+
+
+def _fields_of(trigger: TriggerRow) -> dict[str, Any]:
+    """What a file would say of a stored trigger."""
+    kept_by_the_engine = {"planned_until": None, "next_run_at": None}
+    said = trigger._asdict() | kept_by_the_engine | {"enabled": bool(trigger.enabled)}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _without_id(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name != "id"}
 
 
 def _has_work(world: World) -> bool:
