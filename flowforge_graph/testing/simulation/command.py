@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -60,6 +61,8 @@ def _results(batches: Sequence[tuple[range, int]], processes: int) -> Iterator[I
     if processes == 1:
         yield map(run_batch, batches)
         return
+    # Leaving the pool ends its processes; the default answer to SIGTERM would leave them behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         yield pool.imap_unordered(run_batch, batches)
 
