@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from flowforge_graph.engine import Settings, TriggerEngine
@@ -21,12 +21,12 @@ from flowforge_graph.testing.simulation.executor import (
     ScriptedHost,
     complaints_about_start,
 )
-from flowforge_graph.testing.simulation.rows import ExecutionRow, StoredRows
+from flowforge_graph.testing.simulation.names import BEGINNING, Names
+from flowforge_graph.testing.simulation.rows import StoredRows
 from flowforge_graph.testing.simulation.steps import Step
 from flowforge_graph.testing.simulation.transitions import Invariant, Memory, StepRun, Transition, sightings
 
 NODES: Final = 2
-BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 KNOWN: Final = tuple(sorted({*ACTIONS, "wait", "set_clock"}))
 _LOGGER: Final = logging.getLogger("flowforge_graph")
 
@@ -93,40 +93,6 @@ class Node:
         )
 
 
-@dataclass(kw_only=True, slots=True)
-class _Names:
-    """What scripts call things whose ids the engine makes: ``e1``, ``e1>t2``, ``t3@+300``, ``t4!k1``; ``e1#1``."""
-
-    ids: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    claims: dict[str, Claim] = field(default_factory=dict)
-
-    def name(self, execution: ExecutionRow) -> None:
-        """Give a new execution its label: the way in which it came about."""
-        label = execution.id
-        if execution.trigger_type == "dependency":
-            upstream = str(execution.upstream_execution_id)
-            label = f"{self.labels.get(upstream, upstream)}>{execution.trigger_id}"
-        elif execution.trigger_type == "scheduled":
-            label = f"{execution.trigger_id}@{int(execution.fire_time or 0) - int(BEGINNING.timestamp()):+d}"
-        elif execution.trigger_type == "event":
-            label = f"{execution.trigger_id}!{execution.event_key}"
-        self.ids.setdefault(label, execution.id)
-        self.labels.setdefault(execution.id, label)
-
-    def in_words(self, text: str) -> str:
-        """A text with each id that the engine made put as its label."""
-        for execution_id, label in self.labels.items():
-            text = text.replace(execution_id, label)
-        return text
-
-    def name_claim(self, claim: Claim) -> None:
-        """Give a claim its label: that of its execution, and a number."""
-        label = self.labels.get(claim.execution_id, claim.execution_id)
-        number = 1 + sum(other.execution_id == claim.execution_id for other in self.claims.values())
-        self.claims[f"{label}#{number}"] = claim
-
-
 class World:
     """Performs steps and judges every transaction, every start and every answer.
 
@@ -149,7 +115,7 @@ class World:
         self._invariants = invariants
         self._running: list[StepRun] = []
         self._ledger = Ledger()
-        self._names = _Names()
+        self._names = Names()
         self._memory = Memory()
         self.nodes = [Node(number, self) for number in range(NODES)]
         self.violation: Violation | None = None
