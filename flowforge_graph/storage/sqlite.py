@@ -182,10 +182,14 @@ def _begin_immediate(connection: Connection) -> None:
             time.sleep(_POLL_SECONDS)
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
-        raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if not connection.invalidated:
+            raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 def _roll_back(connection: Connection) -> None:
+    if connection.invalidated:
+        # SQLAlchemy closes it where an interrupt (Ctrl-C) meets a statement. To ask for it would hide the interrupt.
+        return
     raw: Any = connection.connection.dbapi_connection
     # A full disk or a failed COMMIT may have rolled back already.
     if raw.in_transaction:

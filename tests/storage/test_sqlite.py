@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from sqlalchemy import Engine, event
 
 from flowforge_graph import TriggerEngine
 from flowforge_graph.storage import sqlite
@@ -66,3 +67,20 @@ def test_every_write_locks_before_it_reads(sqlite_url: str) -> None:
                 (n for n, s in enumerate(sent) if s.startswith(("INSERT", "UPDATE", "DELETE"))), begins[0] + 1
             )
             assert begins[0] < first_write
+
+
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "INSERT", "COMMIT"])
+def test_an_interrupt_stays_one(sqlite_url: str, statement: str) -> None:
+    """Ctrl-C in the midst of a transaction is raised as it came, undoes the transaction and blocks nobody."""
+    with TriggerEngine(sqlite_url) as engine:
+
+        def interrupt(_: object, __: object, text: str, *___: object) -> None:
+            if text.startswith(statement):
+                event.remove(Engine, "before_cursor_execute", interrupt)
+                raise KeyboardInterrupt
+
+        event.listen(Engine, "before_cursor_execute", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            engine.create_workflow("bronze")
+        assert engine.list_workflows() == []
+        assert engine.create_workflow("bronze").id == "bronze"

@@ -1,0 +1,76 @@
+"""The one in-memory database of a simulation, emptied between seeds, and the points at which it is interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+
+from flowforge_graph.storage import Database
+from flowforge_graph.storage.sqlite import open_engine
+from flowforge_graph.storage.tables import tables_for
+from flowforge_graph.testing.simulation.rows import StoredRows, read_rows
+
+_KINDS: Final = {"BEGIN": "begin", "COMMIT": "commit", "INSERT": "write", "UPDATE": "write", "DELETE": "write"}
+
+
+class Crash(BaseException):
+    """The process of a node dies here. No ``except Exception`` of the engine may hold it up."""
+
+
+class SimulatedDatabase:
+    """A SQLite in memory that several engines share, each transaction after the other.
+
+    Attributes:
+        engine: the SQLAlchemy Engine to open a :class:`TriggerEngine` on. The schema is there.
+        raw: the DBAPI connection that all engines share.
+        reach: called with the name of each point that a transaction comes to: ``before begin``, ``before write``,
+            ``before commit`` and ``after commit``. It may raise :class:`Crash`.
+    """
+
+    def __init__(self) -> None:
+        self.engine = open_engine(make_url("sqlite://"))
+        Database(self.engine, schema=None, table_prefix="", monotonic=float)
+        # Borrowed once: giving it back to the pool would roll back what an engine has not committed.
+        self.raw: Any = self.engine.raw_connection().dbapi_connection
+        self.reach: Callable[[str], None] = _pass_by
+        event.listen(self.engine, "before_cursor_execute", self._before)
+        event.listen(self.engine, "after_cursor_execute", self._after)
+        event.listen(self.engine, "handle_error", _keep_the_connection)
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether something is written that is not committed."""
+        return bool(self.raw.in_transaction)
+
+    def rows(self) -> StoredRows:
+        """Everything that is stored now."""
+        return read_rows(self.raw)
+
+    def empty(self) -> None:
+        """Remove every row and keep the schema: the next engine begins a new life of the database."""
+        self.raw.rollback()
+        for table in reversed(tables_for().metadata.sorted_tables):
+            self.raw.execute(f"DELETE FROM {table.name}")
+
+    def _before(self, _: object, __: object, statement: str, *___: object) -> None:
+        kind = _KINDS.get(statement[:6].split(" ", 1)[0])
+        if kind is not None:
+            self.reach(f"before {kind}")
+
+    def _after(self, _: object, __: object, statement: str, *___: object) -> None:
+        if statement == "COMMIT":
+            self.reach("after commit")
+
+
+def _pass_by(_: str) -> None:
+    """Nobody waits at any point."""
+
+
+def _keep_the_connection(context: Any) -> None:
+    # SQLAlchemy closes the connection that met an exit exception, and with it a database in memory would be gone. The
+    # rows of a process that dies stay; its transaction is rolled back by the engine's own code.
+    if isinstance(context.original_exception, Crash):
+        context.is_disconnect = False
