@@ -28,7 +28,7 @@ _LONGEST_BACKOFF_SECONDS: Final = 30.0
 
 def serve_until_stopped(session: Session, *, grace_seconds: float) -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit code."""
-    show_more(logging.INFO)
+    show_more(logging.WARNING)
     executor, clock = LocalExecutor(), SystemClock()
     with Interrupts() as interrupts, session.engine(executor, may_create=True) as engine:
         server = Server(engine, executor, clock, interrupts)

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from flowforge_graph.facts.text import instant_text, printable
 
-def shown(text: str) -> str:
-    """``text`` with everything that does not print (control characters, escapes, overrides) as a visible escape."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else _escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+# The terminal is shown what logs are shown.
+shown = printable
 
 
 def instant(value: datetime | None) -> str:
     """ISO 8601 in UTC, whole seconds: ``2026-01-01T00:00:00Z``; ``-`` for None."""
-    return "-" if value is None else f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    return "-" if value is None else instant_text(value)
 
 
 def time_of_day(value: datetime) -> str:

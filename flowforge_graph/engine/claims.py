@@ -14,13 +14,21 @@ from sqlalchemy import Connection
 
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.settlements import Guard, Settlements
+from flowforge_graph.engine.telling import (
+    tell_of_claims,
+    tell_of_failed_dispatch,
+    tell_of_lost_leases,
+    tell_of_release,
+    tell_of_starts,
+    tell_of_taken_over,
+)
 from flowforge_graph.errors import LeaseLost
 from flowforge_graph.evaluation import backoff_seconds, reason_to_cancel
 from flowforge_graph.model import Claim, Completion, EndStatus, Execution
 from flowforge_graph.model.completions import MAX_ERROR_CHARACTERS
 from flowforge_graph.model.executions import CANCEL_REQUESTED, DISPATCH_FAILED, LOST
 from flowforge_graph.model.ids import new_id, storable_text
-from flowforge_graph.storage import AT_ONCE, LiveClaim, to_seconds
+from flowforge_graph.storage import AT_ONCE, LiveClaim, to_instant, to_seconds
 
 MAX_CLAIMS_AT_ONCE: Final = 500
 
@@ -66,6 +74,7 @@ class Claims:
         )
         for claim in renewed.values():
             self._see(claim)
+        self._tell_of_lost([claim for claim in claims if claim.token not in renewed])
         return renewed
 
     def mark_running(self, started: Sequence[tuple[Claim, str | None]], *, keeps_lease: bool) -> list[Claim]:
@@ -82,13 +91,15 @@ class Claims:
             states = {claim.token: _state_under(claim, stored) for claim, _ in started}
             alive = {c.execution_id: x for c, x in started if states[c.token] in {"pending", "running"}}
             rows.mark_running(connection, alive, now=now, keeps=keeps_lease)
-            return [claim for claim, _ in started if states[claim.token] in {None, "cancelled"}]
+            tell_of_starts(self._context.facts, [claim for claim, _ in started], alive)
+            return self._lost([claim for claim, _ in started], states)
 
         return self._context.store.database.run(work)
 
     def release(self, claim: Claim) -> None:
         """Hand an execution back: it is pending again at once. If it had not started, the attempt is not counted."""
         self._change(claim, {})
+        tell_of_release(self._context.facts, claim)
 
     def dispatch_failed(self, claim: Claim, error: str, *, permanent: bool) -> None:
         """The executor did not start it: try again after a growing wait, or end it as a dead letter (rule 10)."""
@@ -104,6 +115,8 @@ class Claims:
         # available_at moves, run_after never: it stays the instant that the rule named.
         available_at = to_seconds(self._context.now() + timedelta(seconds=wait)) + 1
         self._change(claim, {"dispatch_failures": failures, "available_at": available_at, "error": error})
+        retry_at = to_instant(available_at)
+        tell_of_failed_dispatch(self._context.facts, claim, failures=failures, retry_at=retry_at, error=error)
 
     def recover_lost(self, held: Collection[str]) -> int:
         """Take over the executions whose claims did not change for one lease before this process's eyes (rule 11).
@@ -116,7 +129,9 @@ class Claims:
         self._sightings = sightings = {c.execution_id: self._sighting(c) for c in live}
         limit = self._context.clock.monotonic() - self._context.settings.lease_seconds
         lost = [c for c in live if c.execution_id not in held and sightings[c.execution_id].since <= limit]
-        return sum(self._take_over(claim) for claim in lost)
+        taken = [claim for claim in lost if self._take_over(claim)]
+        tell_of_taken_over(self._context.facts, taken)
+        return len(taken)
 
     # Claiming
 
@@ -143,6 +158,7 @@ class Claims:
         store.executions.claim(connection, claims, claimed_by=self._me)
         for claim in claims:
             self._see(_live(claim))
+        tell_of_claims(self._context.facts, claims)
         return claims, refused
 
     def _settle(self, ends: Sequence[Completion], guards: Sequence[Guard] | None = None) -> list[Execution]:
@@ -169,8 +185,28 @@ class Claims:
             if not changed:
                 raise LeaseLost(claim.execution_id)
 
-        self._context.store.database.run(work)
+        try:
+            self._context.store.database.run(work)
+        except LeaseLost:
+            tell_of_lost_leases(self._context.facts, [claim.execution_id])
+            raise
         self._context.wake.call()
+
+    # Losing a claim
+
+    def _tell_of_lost(self, missing: Sequence[Claim]) -> None:
+        """A claim that is not renewed is lost, unless its execution has ended under it: then its holder was quick."""
+        if not missing:
+            return
+        with self._context.store.database.read() as connection:
+            rows = self._context.store.executions
+            stored = rows.lock_claims(connection, [claim.execution_id for claim in missing])
+        self._lost(missing, {claim.token: _state_under(claim, stored) for claim in missing})
+
+    def _lost(self, claims: Sequence[Claim], states: Mapping[str, str | None]) -> list[Claim]:
+        lost = [claim for claim in claims if states[claim.token] in {None, "cancelled"}]
+        tell_of_lost_leases(self._context.facts, [claim.execution_id for claim in lost])
+        return lost
 
     # Observing leases
 

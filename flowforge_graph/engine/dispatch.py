@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -13,10 +13,9 @@ from flowforge_graph.engine.completions import Completions
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.protocols import ExecutionEnd, Executor, HoldingExecutor, Renewal
 from flowforge_graph.errors import DatabaseError, DispatchError, FlowforgeGraphError, LeaseLost, PermanentDispatchError
+from flowforge_graph.facts.catalogue import EndNotRecorded, EndOverruled, ExecutorBroke
 from flowforge_graph.model import Claim, Completion
 from flowforge_graph.storage import to_seconds
-
-logger = logging.getLogger("flowforge_graph.engine")
 
 CLAIMS_AT_ONCE: Final = 64
 _FIRST_RETRY_SECONDS: Final = 0.05
@@ -97,11 +96,11 @@ class HeldExecutions:
         )
         try:
             self._completions.complete(completion)
-        except DatabaseError:
-            logger.exception("the end of execution %s cannot be recorded now", claim.execution_id)
+        except DatabaseError as error:
+            self._context.facts.tell(EndNotRecorded(execution_id=claim.execution_id), error=error)
             return False
         except FlowforgeGraphError as error:
-            logger.warning("the end of execution %s counts no more: %s", claim.execution_id, error)
+            self._context.facts.tell(EndOverruled(execution_id=claim.execution_id, error=str(error)))
         return True
 
 
@@ -203,16 +202,14 @@ class Dispatcher:
         if not started:
             return
         for claim in self._claims.mark_running(list(started), keeps_lease=self._holding is not None):
-            logger.warning("execution %s was taken away while it started", claim.execution_id)
             self.stop_here(claim.execution_id)
 
     def _not_started(self, claim: Claim, error: Exception) -> bool:
         if not isinstance(error, DispatchError):
-            logger.error("the executor failed to start execution %s", claim.execution_id, exc_info=error)
-        try:
+            self._context.facts.tell(ExecutorBroke(execution_id=claim.execution_id), error=error)
+        # Where the claim is lost as well, another process has the execution already.
+        with suppress(LeaseLost):
             self._claims.dispatch_failed(
                 claim, str(error) or type(error).__name__, permanent=isinstance(error, PermanentDispatchError)
             )
-        except LeaseLost:
-            logger.warning("execution %s was taken away while it failed to start", claim.execution_id)
         return False

@@ -27,6 +27,7 @@ from flowforge_graph.engine.settlements import Settlements
 from flowforge_graph.engine.starts import Starts
 from flowforge_graph.engine.ticks import Ticks
 from flowforge_graph.errors import FlowforgeGraphError, LeaseLost
+from flowforge_graph.facts import Facts, Listener
 from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.model import (
     AnyTrigger,
@@ -77,7 +78,9 @@ class TriggerEngine:
     ) -> None:
         self._clock = clock or SystemClock()
         numbers = Settings.of(settings)
-        store = Store(database, schema=schema, table_prefix=table_prefix, monotonic=self._clock.monotonic)
+        store = Store(
+            database, schema=schema, table_prefix=table_prefix, monotonic=self._clock.monotonic, facts=Facts()
+        )
         self._context = context = Context(store=store, live=LiveGraph(store), clock=self._clock, settings=numbers)
         settlements = Settlements(context)
         self._definitions = Definitions(context, DefinitionWrites(context, settlements))
@@ -110,6 +113,13 @@ class TriggerEngine:
 
     def __repr__(self) -> str:
         return f"<TriggerEngine on {self._context.store.database.name}>"
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call ``listener`` with each :class:`~flowforge_graph.facts.Fact` that this engine tells from now on.
+
+        After its commit, once, in the thread to which it happens, so that it must be quick; what it raises is logged.
+        """
+        self._context.facts.subscribe(listener)
 
     # Workflows
 

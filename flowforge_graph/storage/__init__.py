@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
+from flowforge_graph.facts import Facts
 from flowforge_graph.model.ids import new_id
 from flowforge_graph.storage.changes import Change, ChangeRows, Revision
 from flowforge_graph.storage.database import Database
@@ -33,9 +34,16 @@ class Store:
     """A database with its schema in place, and the queries on each family of tables."""
 
     def __init__(
-        self, target: str | URL | Engine, *, schema: str | None, table_prefix: str, monotonic: Callable[[], float]
+        self,
+        target: str | URL | Engine,
+        *,
+        schema: str | None,
+        table_prefix: str,
+        monotonic: Callable[[], float],
+        facts: Facts,
     ) -> None:
-        self.database = Database(target, schema=schema, table_prefix=table_prefix, monotonic=monotonic)
+        self.facts = facts
+        self.database = Database(target, schema=schema, table_prefix=table_prefix, monotonic=monotonic, facts=facts)
         tables = self.database.tables
         self.workflows = WorkflowRows(tables)
         self.triggers = TriggerRows(tables)

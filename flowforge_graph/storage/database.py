@@ -24,6 +24,7 @@ from sqlalchemy.exc import (
 )
 
 from flowforge_graph.errors import DatabaseError, DatabaseUnreachable, shown
+from flowforge_graph.facts import Facts, catalogue
 from flowforge_graph.storage import migrations, sqlite
 from flowforge_graph.storage.tables import Tables, tables_for
 
@@ -39,12 +40,19 @@ class Database:
     """The storage of one engine.
 
     ``target`` is a SQLAlchemy URL or an Engine of the host's. ``schema`` and ``table_prefix`` keep our tables apart
-    from the host's. ``monotonic`` is the engine's clock, used only to share SQLite's one write lock fairly.
+    from the host's. ``monotonic`` is the engine's clock, used only to share SQLite's one write lock fairly. ``facts``
+    that a transaction tells are told when it is committed.
     Raises DatabaseError where the database cannot be opened.
     """
 
     def __init__(
-        self, target: str | URL | Engine, *, schema: str | None, table_prefix: str, monotonic: Callable[[], float]
+        self,
+        target: str | URL | Engine,
+        *,
+        schema: str | None,
+        table_prefix: str,
+        monotonic: Callable[[], float],
+        facts: Facts,
     ) -> None:
         _refuse_strange_prefix(table_prefix)
         self._owns_engine = not isinstance(target, Engine)
@@ -58,6 +66,7 @@ class Database:
         self.url = host_engine.url
         self.tables: Tables = tables_for(schema, table_prefix)
         self._prefix = table_prefix
+        self._facts = facts
         self._writer = sqlite.Writer(host_engine, monotonic) if self.is_sqlite else None
         try:
             self._make_schema()
@@ -91,11 +100,12 @@ class Database:
         """
         for tries in range(MAX_RETRIES):
             try:
-                with self._writing() as connection:
+                with self._facts.after_commit(), self._writing() as connection:
                     return work(connection)
             except DBAPIError as error:
                 if tries == MAX_RETRIES - 1 or not _is_worth_a_retry(error, repeatable=repeatable):
                     raise self._fault(error) from error
+                self._facts.tell(catalogue.DatabaseRetried(tries=tries + 1, error=_sentence_of(error)))
             except SQLAlchemyError as error:
                 raise self._fault(error) from error
             # Sleeping reads no clock. The wait grows, so that a restarting server is not hammered.
@@ -121,10 +131,11 @@ class Database:
             raise self._fault(error) from error
 
     def _fault(self, error: SQLAlchemyError) -> DatabaseError:
-        cause = getattr(error, "orig", None) or error
-        text = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-        is_gone = isinstance(error, DBAPIError) and (error.connection_invalidated or _met_no_server(error))
-        return (DatabaseUnreachable if is_gone else DatabaseError)(f"the database {self.name} answered: {text}")
+        sentence = f"the database {self.name} answered: {_sentence_of(error)}"
+        if isinstance(error, DBAPIError) and (error.connection_invalidated or _met_no_server(error)):
+            self._facts.tell(catalogue.DatabaseUnreachable(error=sentence))
+            return DatabaseUnreachable(sentence)
+        return DatabaseError(sentence)
 
     def _make_schema(self) -> None:
         with self.read() as connection:
@@ -132,6 +143,11 @@ class Database:
                 return
         with self.write() as connection:
             migrations.upgrade(connection, self.tables, prefix=self._prefix)
+
+
+def _sentence_of(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", None) or error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
 def _refuse_strange_prefix(prefix: object) -> None:

@@ -6,7 +6,6 @@ process that writes without pause starves its neighbours; ours looks each millis
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import time
@@ -22,7 +21,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-logger = logging.getLogger("flowforge_graph.storage")
+from flowforge_graph.facts import log
+from flowforge_graph.facts.catalogue import JournalKept, WalUnsafe
 
 BUSY_TIMEOUT_MS: Final = 10_000
 _POLL_SECONDS: Final = 0.001
@@ -79,11 +79,7 @@ _already_said: set[str] = set()
 def _say_once_that_the_wal_is_unsafe(version: str) -> None:
     if version not in _already_said:
         _already_said.add(version)
-        logger.warning(
-            "SQLite %s lacks the WAL-reset fix: using a rollback journal; "
-            "pip install 'flowforge-graph[sqlite]' brings a fixed SQLite",
-            version,
-        )
+        log(WalUnsafe(version=version))
 
 
 def _is_memory(url: URL) -> bool:
@@ -118,7 +114,7 @@ def _change_journal(connection: Any, journal: str) -> None:
     except Exception as error:
         if "locked" not in str(error):
             raise
-        logger.warning("the file is in use: its journal mode stays as it is, and does not become %s", journal)
+        log(JournalKept(journal=journal))
 
 
 # Engines that share one in-memory connection must also share the lock that keeps their transactions apart.
