@@ -19,6 +19,7 @@ from flowforge_graph.engine.definition_writes import DefinitionWrites
 from flowforge_graph.engine.definitions import Definitions
 from flowforge_graph.engine.dispatch import Dispatcher, HeldExecutions
 from flowforge_graph.engine.freshness import LiveGraph
+from flowforge_graph.engine.health import HealthChecks
 from flowforge_graph.engine.protocols import Clock, Executor
 from flowforge_graph.engine.pruning import Pruning
 from flowforge_graph.engine.questions import Questions, checked_limit
@@ -38,6 +39,7 @@ from flowforge_graph.model import (
     DependencyValidation,
     EndStatus,
     Execution,
+    Health,
     PruneResult,
     ScheduleDrop,
     TickResult,
@@ -90,6 +92,7 @@ class TriggerEngine:
         self._ticks = Ticks(context)
         self._claims = Claims(context, settlements)
         self._pruning = Pruning(context)
+        self._health = HealthChecks(context)
         held = HeldExecutions(context, self._claims, self._completions)
         try:
             self._dispatcher = Dispatcher(context, self._claims, held, executor)
@@ -394,6 +397,10 @@ class TriggerEngine:
         ``before`` is an aware datetime, else InvalidTime. Answers how much went.
         """
         return self._pruning.prune(before)
+
+    def health(self) -> Health:
+        """What waits and what runs now: counts for whoever watches, one query each. Raises DatabaseError."""
+        return self._health.health()
 
     # Loops, for a host to call; none of them sleeps
 

@@ -17,6 +17,7 @@ _ENGINE: Final = logging.getLogger("flowforge_graph.engine")
 _EVALUATION: Final = logging.getLogger("flowforge_graph.evaluation")
 _STORAGE: Final = logging.getLogger("flowforge_graph.storage")
 _LOCAL: Final = logging.getLogger("flowforge_graph.executors.local")
+_COMMAND_LINE: Final = logging.getLogger("flowforge_graph.cli")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -486,10 +487,10 @@ class DatabaseRetried(Fact):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseUnreachable(Fact):
-    """No server answered, or the connection was lost for good."""
+    """No server answered, or the connection was lost for good; the caller got DatabaseUnreachable."""
 
     event = "database.unreachable"
-    level = logging.ERROR
+    level = logging.WARNING
     logger = _STORAGE
     sentence = "%(error)s"
     error: str
@@ -530,6 +531,34 @@ class HistoryPruned(Fact):
     cascades: int
     executions: int
     verdicts: int
+
+
+# The command line's loop.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServeNotice(Fact):
+    """``serve`` began, stops, or has stopped."""
+
+    event = "serve.notice"
+    logger = _COMMAND_LINE
+    sentence = "%(notice)s"
+    notice: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServeTrouble(Fact):
+    """A turn of ``serve`` failed on the database; the next comes after ``retry_seconds``."""
+
+    event = "serve.trouble"
+    level = logging.ERROR
+    logger = _COMMAND_LINE
+    sentence = "database trouble, trying again in %(retry_seconds)s s: %(error)s"
+    retry_seconds: int
+    error: str
+
+
+# Whoever listens.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -585,5 +614,7 @@ CATALOGUE: Final[tuple[type[Fact], ...]] = (
     WalUnsafe,
     JournalKept,
     HistoryPruned,
+    ServeNotice,
+    ServeTrouble,
     ListenerFailed,
 )

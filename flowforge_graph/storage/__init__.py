@@ -12,6 +12,7 @@ from flowforge_graph.model.ids import new_id
 from flowforge_graph.storage.changes import Change, ChangeRows, Revision
 from flowforge_graph.storage.database import Database
 from flowforge_graph.storage.executions import AT_ONCE, ExecutionRows, LiveClaim, LockedExecution
+from flowforge_graph.storage.health import HealthRows
 from flowforge_graph.storage.history import ScheduleDropRows, TombstoneRows, VerdictRows
 from flowforge_graph.storage.instants import to_instant, to_seconds
 from flowforge_graph.storage.triggers import TriggerRows
@@ -52,6 +53,7 @@ class Store:
         self.schedule_drops = ScheduleDropRows(tables)
         self.tombstones = TombstoneRows(tables)
         self.changes = ChangeRows(tables)
+        self.health = HealthRows(tables)
         self.epoch = self._stored_epoch()
 
     def _stored_epoch(self) -> str:

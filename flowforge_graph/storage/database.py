@@ -41,7 +41,7 @@ class Database:
 
     ``target`` is a SQLAlchemy URL or an Engine of the host's. ``schema`` and ``table_prefix`` keep our tables apart
     from the host's. ``monotonic`` is the engine's clock, used only to share SQLite's one write lock fairly. ``facts``
-    that a transaction tells are told when it is committed.
+    that a transaction tells are told when it is committed. ``only_looks``: nothing is changed, not even the schema.
     Raises DatabaseError where the database cannot be opened.
     """
 
@@ -53,21 +53,24 @@ class Database:
         table_prefix: str,
         monotonic: Callable[[], float],
         facts: Facts,
+        only_looks: bool = False,
     ) -> None:
         _refuse_strange_prefix(table_prefix)
         self._owns_engine = not isinstance(target, Engine)
-        host_engine = target if isinstance(target, Engine) else _open(target)
+        host_engine = target if isinstance(target, Engine) else _open(target, only_looks=only_looks)
         self.is_sqlite = host_engine.dialect.name == "sqlite"
         _refuse_unknown_dialect(host_engine)
         if self.is_sqlite and schema:
             raise DatabaseError("SQLite has no schemas: use table_prefix instead of schema")
         isolation = "AUTOCOMMIT" if self.is_sqlite else "READ COMMITTED"
-        self.engine = host_engine.execution_options(isolation_level=isolation)
+        self.engine = host_engine.execution_options(isolation_level=isolation, postgresql_readonly=only_looks)
         self.url = host_engine.url
         self.tables: Tables = tables_for(schema, table_prefix)
         self._prefix = table_prefix
         self._facts = facts
         self._writer = sqlite.Writer(host_engine, monotonic) if self.is_sqlite else None
+        if only_looks:
+            return
         try:
             self._make_schema()
         except BaseException:
@@ -155,13 +158,13 @@ def _refuse_strange_prefix(prefix: object) -> None:
         raise DatabaseError(f"table_prefix must be at most 31 letters, digits and underscores, not {shown(prefix)}")
 
 
-def _open(target: str | URL) -> Engine:
+def _open(target: str | URL, *, only_looks: bool) -> Engine:
     try:
         url = make_url(target)
         if url.get_backend_name() not in _BACKENDS:
             raise DatabaseError(f"the database must be SQLite or PostgreSQL, not {url.get_backend_name()}")
         if url.get_backend_name() == "sqlite":
-            return sqlite.open_engine(url)
+            return sqlite.open_engine(url, only_looks=only_looks)
         # A connection that the server closed while it rested in the pool is replaced before use.
         return create_engine(url, pool_pre_ping=True, pool_size=16, max_overflow=16)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:

@@ -212,6 +212,11 @@ class TriggerRows:
         return [trigger_of(row) for row in sorted(rows, key=lambda row: row.seq)]
 
 
+def strict_trigger_of(row: AnyRow) -> AnyTrigger:
+    """The value of a row, if it is one that could be created; else raises FlowforgeGraphError."""
+    return parse_trigger(_fields_of(row))
+
+
 def trigger_of(row: AnyRow) -> AnyTrigger:
     """The value of a row; of one that somebody spoiled by hand as it stands, so that it can be seen and deleted."""
     fields = _fields_of(row)
