@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, func, literal, or_, select, text
 from sqlalchemy.engine import URL
 
+from flowforge_graph.errors import DatabaseError
 from flowforge_graph.facts import Facts
 from flowforge_graph.storage import migrations, sqlite
 from flowforge_graph.storage.changes import Change, ChangeRows, Revision
@@ -147,8 +148,14 @@ class Inspection:
 
     def sqlite_faults(self) -> list[str]:
         """What ``PRAGMA quick_check`` says is wrong with the file, at most 100 lines. Cost: reads the whole file."""
-        with self.database.read() as connection:
-            said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check")]
+        try:
+            with self.database.read() as connection:
+                said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check")]
+        except DatabaseError as error:
+            if "malformed" not in str(error):
+                raise
+            # So broken that not even the check gets through it.
+            return [str(error)]
         return [] if said == ["ok"] else said
 
     def postgres_state(self) -> PostgresState:
