@@ -69,12 +69,15 @@ class Claims:
     def renew(self, claims: Collection[Claim]) -> dict[str, LiveClaim]:
         """Give a sign of life; the claims that are still believed come back, by token."""
         tokens = [claim.token for claim in claims]
-        renewed = self._context.store.database.run(
-            lambda connection: self._context.store.executions.renew(connection, tokens)
-        )
+
+        def work(connection: Connection) -> dict[str, LiveClaim]:
+            renewed = self._context.store.executions.renew(connection, tokens)
+            self._tell_of_lost(connection, [claim for claim in claims if claim.token not in renewed])
+            return renewed
+
+        renewed = self._context.store.database.run(work)
         for claim in renewed.values():
             self._see(claim)
-        self._tell_of_lost([claim for claim in claims if claim.token not in renewed])
         return renewed
 
     def mark_running(self, started: Sequence[tuple[Claim, str | None]], *, keeps_lease: bool) -> list[Claim]:
@@ -194,13 +197,11 @@ class Claims:
 
     # Losing a claim
 
-    def _tell_of_lost(self, missing: Sequence[Claim]) -> None:
+    def _tell_of_lost(self, connection: Connection, missing: Sequence[Claim]) -> None:
         """A claim that is not renewed is lost, unless its execution has ended under it: then its holder was quick."""
-        if not missing:
-            return
-        with self._context.store.database.read() as connection:
-            rows = self._context.store.executions
-            stored = rows.lock_claims(connection, [claim.execution_id for claim in missing])
+        look = self._context.store.executions.token_state
+        ids = [claim.execution_id for claim in missing]
+        stored = {i: state for i in ids if (state := look(connection, i)) is not None}
         self._lost(missing, {claim.token: _state_under(claim, stored) for claim in missing})
 
     def _lost(self, claims: Sequence[Claim], states: Mapping[str, str | None]) -> list[Claim]:

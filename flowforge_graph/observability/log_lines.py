@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -45,7 +46,9 @@ class JsonFormatter(logging.Formatter):
 
     def _plain(self, value: Any) -> Any:
         match value:
-            case None | bool() | int() | float():
+            case None | bool() | int():
+                return value
+            case float() if math.isfinite(value):
                 return value
             case datetime():
                 return instant_text(value)

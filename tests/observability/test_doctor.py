@@ -143,6 +143,21 @@ def test_tables_that_are_not_there_are_a_problem(postgres_url: str, tmp_path: Pa
     assert found("schema", postgres_url, clock).state == "ok"
 
 
+def test_tables_that_are_kept_apart_are_found(postgres_url: str, tmp_path: Path, clock: FixedClock) -> None:
+    """With the prefix and the schema that the engine was given."""
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    TriggerEngine(url, table_prefix="ff_").close()
+    assert [f.check for f in findings(url, clock) if f.state == "problem"] == ["schema"]
+    assert [f for f in examine(url, table_prefix="ff_", limits=Limits(**ROOM)) if f.state == "problem"] == []
+    with by_hand(postgres_url) as connection:
+        connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS apart")
+    TriggerEngine(postgres_url, schema="apart").close()
+    apart = list(examine(postgres_url, schema="apart"))
+    with by_hand(postgres_url) as connection:
+        connection.exec_driver_sql("DROP SCHEMA apart CASCADE")
+    assert [f.check for f in apart if f.state == "problem"] == ["postgresql"]
+
+
 def test_another_schema_version_is_a_problem(
     database_url: str, engine: TriggerEngine, server_clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,8 +88,8 @@ def test_any_text_stays_on_its_line(execution_id: str, error: str) -> None:
 
 def test_records_of_others_are_formatted_as_well(caplog: pytest.LogCaptureFixture) -> None:
     """A host may use the formatter for all its loggers: ``extra`` becomes fields, objects their text."""
-    logging.getLogger("host").warning("hello %s", "you", extra={"request": object, "sizes": (1, 2)})
+    logging.getLogger("host").warning("hello %s", "you", extra={"request": object, "sizes": (1, 2.5, float("nan"))})
     document = json.loads(JsonFormatter().format(caplog.records[0]))
     assert document["message"] == "hello you"
-    assert (document["request"], document["sizes"]) == ("<class 'object'>", [1, 2])
+    assert (document["request"], document["sizes"]) == ("<class 'object'>", [1, 2.5, "nan"])
     assert "event" not in document
