@@ -17,15 +17,9 @@ from flowforge_graph.engine.changes import DefinitionChanges
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.freshness import ChangeKind, is_stored
 from flowforge_graph.engine.settlements import Settlements
-from flowforge_graph.engine.telling import tell_of_triggers
+from flowforge_graph.engine.telling import tell_of_deleted, tell_of_triggers, tell_of_workflows
 from flowforge_graph.errors import CycleError, DuplicateTrigger, FlowforgeGraphError, InvalidTrigger, WorkflowNotFound
-from flowforge_graph.facts.catalogue import (
-    CycleRefused,
-    TriggerDeleted,
-    WorkflowChanged,
-    WorkflowCreated,
-    WorkflowDeleted,
-)
+from flowforge_graph.facts.catalogue import CycleRefused
 from flowforge_graph.graph.duplicates import unique_key
 from flowforge_graph.graph.edges import edge_of
 from flowforge_graph.model import (
@@ -182,13 +176,13 @@ class DefinitionWrites:
 
     def _delete_triggers(self, connection: Connection, trigger_ids: Sequence[str]) -> list[Change]:
         self._context.store.triggers.delete(connection, trigger_ids)
-        self._context.facts.tell(*(TriggerDeleted(trigger_id=trigger_id) for trigger_id in trigger_ids))
+        tell_of_deleted(self._context.facts, trigger_ids=trigger_ids)
         return [Change(kind=ChangeKind.TRIGGER_REMOVED, subject_id=trigger_id) for trigger_id in trigger_ids]
 
     def _delete_workflows(self, connection: Connection, workflow_ids: Sequence[str]) -> list[Change]:
         store = self._context.store
         store.workflows.delete(connection, workflow_ids)
-        self._context.facts.tell(*(WorkflowDeleted(workflow_id=workflow_id) for workflow_id in workflow_ids))
+        tell_of_deleted(self._context.facts, workflow_ids=workflow_ids)
         changes = [Change(kind=ChangeKind.WORKFLOW_REMOVED, subject_id=workflow_id) for workflow_id in workflow_ids]
         pending = [
             i for workflow_id in workflow_ids for i in store.executions.pending_of_workflow(connection, workflow_id)
@@ -205,9 +199,7 @@ class DefinitionWrites:
             if workflow.id in stored:
                 created_at = stored[workflow.id].created_at
                 rows.replace(connection, workflow.evolve(created_at=created_at, updated_at=now))
-        self._context.facts.tell(
-            *((WorkflowChanged if w.id in stored else WorkflowCreated)(workflow_id=w.id) for w in workflows)
-        )
+        tell_of_workflows(self._context.facts, workflows, stored)
         return [Change(kind=ChangeKind.WORKFLOW_PUT, subject_id=w.id, payload=w.name) for w in workflows]
 
     def _put_triggers(

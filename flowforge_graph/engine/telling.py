@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from flowforge_graph import errors
 from flowforge_graph.facts import ENDS, Facts
@@ -28,10 +29,25 @@ from flowforge_graph.facts.catalogue import (
     ScheduleFired,
     TriggerChanged,
     TriggerCreated,
+    TriggerDeleted,
+    WorkflowChanged,
+    WorkflowCreated,
+    WorkflowDeleted,
 )
-from flowforge_graph.model import AnyTrigger, Claim, Completion, CompletionResult, Execution, ScheduleDrop, Verdict
+from flowforge_graph.model import (
+    AnyTrigger,
+    Claim,
+    Completion,
+    CompletionResult,
+    Execution,
+    ScheduleDrop,
+    Verdict,
+    Workflow,
+)
 from flowforge_graph.model.executions import DEAD_LETTER_REASONS
 from flowforge_graph.storage import LiveClaim
+
+_Put = TypeVar("_Put", TriggerCreated, TriggerChanged)
 
 
 def tell_of_ends(facts: Facts, ended: Iterable[Execution], verdicts: Mapping[str, Sequence[Verdict]]) -> None:
@@ -62,76 +78,74 @@ def tell_of_answers(
 
 def tell_of_claims(facts: Facts, claims: Iterable[Claim]) -> None:
     """This process has claimed these executions."""
-    if facts.are_wanted(ExecutionClaimed):
-        facts.tell(
-            *(
-                ExecutionClaimed(
-                    execution_id=claim.execution_id,
-                    workflow_id=claim.execution.workflow_id,
-                    attempt=claim.execution.attempt,
-                )
-                for claim in claims
+    facts.tell_each(
+        ExecutionClaimed,
+        (
+            ExecutionClaimed(
+                execution_id=claim.execution_id,
+                workflow_id=claim.execution.workflow_id,
+                attempt=claim.execution.attempt,
             )
-        )
+            for claim in claims
+        ),
+    )
 
 
 def tell_of_starts(facts: Facts, claims: Iterable[Claim], external_ids: Mapping[str, str | None]) -> None:
     """Those of these claims whose executions have an entry in ``external_ids`` run."""
-    if facts.are_wanted(ExecutionStarted):
-        facts.tell(
-            *(
-                ExecutionStarted(
-                    execution_id=claim.execution_id,
-                    workflow_id=claim.execution.workflow_id,
-                    attempt=claim.execution.attempt,
-                    external_id=external_ids[claim.execution_id],
-                )
-                for claim in claims
-                if claim.execution_id in external_ids
+    facts.tell_each(
+        ExecutionStarted,
+        (
+            ExecutionStarted(
+                execution_id=claim.execution_id,
+                workflow_id=claim.execution.workflow_id,
+                attempt=claim.execution.attempt,
+                external_id=external_ids[claim.execution_id],
             )
-        )
+            for claim in claims
+            if claim.execution_id in external_ids
+        ),
+    )
 
 
 def tell_of_created(facts: Facts, executions: Iterable[Execution]) -> None:
     """These executions were made by a person or an event."""
-    if facts.are_wanted(ExecutionCreated):
-        facts.tell(
-            *(
-                ExecutionCreated(
-                    execution_id=execution.id,
-                    workflow_id=execution.workflow_id,
-                    trigger_type=execution.trigger_type,
-                    trigger_id=execution.trigger_id,
-                )
-                for execution in executions
+    facts.tell_each(
+        ExecutionCreated,
+        (
+            ExecutionCreated(
+                execution_id=execution.id,
+                workflow_id=execution.workflow_id,
+                trigger_type=execution.trigger_type,
+                trigger_id=execution.trigger_id,
             )
-        )
+            for execution in executions
+        ),
+    )
 
 
 def tell_of_fires(facts: Facts, fires: Iterable[Execution], drops: Iterable[ScheduleDrop]) -> None:
     """A tick made these executions, and dropped these ranges of fire times."""
-    if facts.are_wanted(ScheduleFired):
-        facts.tell(*map(_fire, fires))
-    facts.tell(
-        *(
-            ScheduleDropped(
-                trigger_id=drop.trigger_id,
-                workflow_id=drop.workflow_id,
-                first=drop.first,
-                last=drop.last,
-                fire_times=drop.count,
-                reason=drop.reason,
-            )
-            for drop in drops
-        )
-    )
+    facts.tell_each(ScheduleFired, map(_fire, fires))
+    facts.tell_each(ScheduleDropped, map(_drop, drops))
 
 
-def tell_of_triggers(facts: Facts, puts: Iterable[AnyTrigger], stored: Mapping[str, AnyTrigger]) -> None:
+def tell_of_deleted(facts: Facts, *, workflow_ids: Iterable[str] = (), trigger_ids: Iterable[str] = ()) -> None:
+    """These workflows or triggers were deleted."""
+    facts.tell_each(WorkflowDeleted, (WorkflowDeleted(workflow_id=workflow_id) for workflow_id in workflow_ids))
+    facts.tell_each(TriggerDeleted, (TriggerDeleted(trigger_id=trigger_id) for trigger_id in trigger_ids))
+
+
+def tell_of_workflows(facts: Facts, puts: Sequence[Workflow], stored: Container[str]) -> None:
+    """These workflows were created or, where they were ``stored`` before, changed."""
+    facts.tell_each(WorkflowCreated, (WorkflowCreated(workflow_id=w.id) for w in puts if w.id not in stored))
+    facts.tell_each(WorkflowChanged, (WorkflowChanged(workflow_id=w.id) for w in puts if w.id in stored))
+
+
+def tell_of_triggers(facts: Facts, puts: Sequence[AnyTrigger], stored: Container[str]) -> None:
     """These triggers were created or, where they were ``stored`` before, changed."""
-    wanted = {kind for kind in (TriggerCreated, TriggerChanged) if facts.are_wanted(kind)}
-    if wanted:
-        facts.tell(*(_put(trigger, changed=trigger.id in stored) for trigger in puts))
+    facts.tell_each(TriggerCreated, (_put(TriggerCreated, t) for t in puts if t.id not in stored))
+    facts.tell_each(TriggerChanged, (_put(TriggerChanged, t) for t in puts if t.id in stored))
 
 
 def tell_of_failed_dispatch(facts: Facts, claim: Claim, *, failures: int, retry_at: datetime, error: str) -> None:
@@ -196,6 +210,17 @@ def _answer(completion: Completion, answer: CompletionResult | errors.FlowforgeG
     return CompletionRefused(execution_id=execution_id, error=str(answer))
 
 
+def _drop(drop: ScheduleDrop) -> ScheduleDropped:
+    return ScheduleDropped(
+        trigger_id=drop.trigger_id,
+        workflow_id=drop.workflow_id,
+        first=drop.first,
+        last=drop.last,
+        fire_times=drop.count,
+        reason=drop.reason,
+    )
+
+
 def _fire(execution: Execution) -> ScheduleFired:
     assert execution.trigger_id is not None
     assert execution.fire_time is not None
@@ -207,8 +232,7 @@ def _fire(execution: Execution) -> ScheduleFired:
     )
 
 
-def _put(trigger: AnyTrigger, *, changed: bool) -> Fact:
-    kind = TriggerChanged if changed else TriggerCreated
+def _put(kind: type[_Put], trigger: AnyTrigger) -> _Put:
     return kind(
         trigger_id=trigger.id,
         workflow_id=trigger.workflow_id,

@@ -44,8 +44,7 @@ class Ticks:
         return self._told(TickResult(started_execution_ids=started, drops=drops))
 
     def _told(self, result: TickResult) -> TickResult:
-        if self._context.facts.are_wanted(Ticked):
-            self._context.facts.tell(Ticked(started=len(result.started_execution_ids)))
+        self._context.facts.tell(Ticked(started=len(result.started_execution_ids)))
         return result
 
     def _is_any_due(self, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from flowforge_graph.facts.catalogue import Fact, ListenerFailed
@@ -43,6 +43,11 @@ class Facts:
             log(fact, error=error)
             for listener in self._listeners:
                 _hand_over(fact, listener)
+
+    def tell_each(self, kind: type[Fact], facts: Iterable[Fact]) -> None:
+        """Tell many facts of one kind, or make none of them where nobody would hear: ``facts`` is best a generator."""
+        if self.are_wanted(kind):
+            self.tell(*facts)
 
     @contextmanager
     def after_commit(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flowforge_graph.facts.text import one_line
+from flowforge_graph.storage.inspection import MOST_ROWS
 
 State = Literal["ok", "warning", "problem"]
 
@@ -40,6 +41,11 @@ def problem(check: str, message: str) -> Finding:
 def counted(number: int, noun: str) -> str:
     """``1 trigger``, ``2 triggers``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def counted_of_most(number: int, noun: str) -> str:
+    """As :func:`counted`, of rows of which an inspection brings only so many."""
+    return f"{number:,} or more {noun}s" if number == MOST_ROWS else counted(number, noun)
 
 
 def quoted(identifier: str) -> str:

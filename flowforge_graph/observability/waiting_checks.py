@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from flowforge_graph.engine.health import DEAD_LETTERS_WITHIN
-from flowforge_graph.observability.findings import Finding, counted, listed, ok, problem, quoted, quoted_all
+from flowforge_graph.observability.findings import (
+    Finding,
+    counted,
+    counted_of_most,
+    listed,
+    ok,
+    problem,
+    quoted,
+    quoted_all,
+)
 from flowforge_graph.observability.look import Look
 from flowforge_graph.storage import to_seconds
 from flowforge_graph.storage.inspection import SeenClaim
@@ -28,7 +37,7 @@ def schedules(look: Look) -> Finding:
     if waits:
         return problem(
             "schedules",
-            f"{counted(len(late), 'schedule')} should have run, the first {max(waits):,} s ago"
+            f"{counted_of_most(len(late), 'schedule')} should have run, the first {max(waits):,} s ago"
             f" ({quoted_all(s.id for s in late)}): nobody ticks; start 'flowforge-graph serve', or call tick()",
         )
     return ok("schedules", f"none is more than {look.limits.overdue_seconds:,} s late")
@@ -42,7 +51,7 @@ def pending(look: Look) -> Finding:
     if waits:
         return problem(
             "pending",
-            f"{counted(len(late), 'execution')} might have started, the first {max(waits):,} s ago"
+            f"{counted_of_most(len(late), 'execution')} might have started, the first {max(waits):,} s ago"
             f" ({quoted_all(e.id for e in late)}): nobody dispatches, or not enough at once; start another"
             " 'flowforge-graph serve'",
         )
@@ -54,6 +63,8 @@ def leases(look: Look) -> Finding:
     first = look.ask.claims()
     if not first:
         return ok("leases", "no execution is claimed")
+    if not look.limits.watch_seconds:
+        return ok("leases", f"{counted(len(first), 'claim')}, not watched")
     began = look.clock.monotonic()
     still = _watch(look, first, until=began + look.limits.watch_seconds)
     watched = f"in {look.clock.monotonic() - began:.1f} s"
@@ -86,6 +97,6 @@ def dead_letters(look: Look) -> Finding:
     named = listed([f"{quoted(d.execution_id)} of {quoted(d.workflow_id)} ({d.reason})" for d in dead])
     return problem(
         "dead letters",
-        f"{counted(len(dead), 'execution')} ended failed after the last try in 24 hours: {named}; 'executions show'"
-        " says why, and a new start runs the workflow again",
+        f"{counted_of_most(len(dead), 'execution')} ended failed after the last try in 24 hours: {named};"
+        " 'executions show' says why, and a new start runs the workflow again",
     )

@@ -63,7 +63,8 @@ class Database:
         if self.is_sqlite and schema:
             raise DatabaseError("SQLite has no schemas: use table_prefix instead of schema")
         isolation = "AUTOCOMMIT" if self.is_sqlite else "READ COMMITTED"
-        self.engine = host_engine.execution_options(isolation_level=isolation, postgresql_readonly=only_looks)
+        only = {"postgresql_readonly": True} if only_looks else {}
+        self.engine = host_engine.execution_options(isolation_level=isolation, **only)
         self.url = host_engine.url
         self.tables: Tables = tables_for(schema, table_prefix)
         self._prefix = table_prefix

@@ -21,8 +21,8 @@ from flowforge_graph.storage.tables import DUE_SCHEDULE, LIVE_CLAIM, AnyRow
 from flowforge_graph.storage.triggers import TriggerRows, strict_trigger_of
 from flowforge_graph.storage.workflows import WorkflowRows, workflow_of
 
-# As many rows as a finding may need to name; the counts are of all.
-_ROWS: Final = 1_000
+# Of what waits no more rows are brought: a backlog of millions is a backlog all the same.
+MOST_ROWS: Final = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -258,7 +258,7 @@ class Inspection:
         late = or_(columns.next_run_at < before, columns.next_run_at.is_(None))
         query = select(columns.id, columns.workflow_id, columns.next_run_at).where(text(DUE_SCHEDULE), late)
         with self.database.read() as connection:
-            rows = connection.execute(query.order_by(columns.next_run_at, columns.seq).limit(_ROWS)).all()
+            rows = connection.execute(query.order_by(columns.next_run_at, columns.seq).limit(MOST_ROWS)).all()
         return [Waiting(id=row.id, workflow_id=row.workflow_id, since=row.next_run_at) for row in rows]
 
     def late_executions(self, *, now: int, before: int) -> list[Waiting]:
@@ -268,7 +268,7 @@ class Inspection:
             select(columns.id, columns.workflow_id, since)
             .where(*self._health.is_due(now), self._health.due_since < before)
             .order_by(since, columns.seq)
-            .limit(_ROWS)
+            .limit(MOST_ROWS)
         )
         with self.database.read() as connection:
             rows = connection.execute(query).all()
@@ -299,7 +299,7 @@ class Inspection:
             select(columns.id, columns.workflow_id, columns.reason, columns.error)
             .where(*self._health.is_dead(since))
             .order_by(columns.ended_at.desc(), columns.seq.desc())
-            .limit(_ROWS)
+            .limit(MOST_ROWS)
         )
         with self.database.read() as connection:
             return [

@@ -16,7 +16,7 @@ from flowforge_graph import DependencyTrigger, ManualTrigger, PermanentDispatchE
 from flowforge_graph.errors import DatabaseError
 from flowforge_graph.observability import CHECKS, Finding, Limits, examine
 from flowforge_graph.storage import migrations, sqlite
-from flowforge_graph.storage.inspection import Inspection
+from flowforge_graph.storage.inspection import MOST_ROWS, Inspection
 from flowforge_graph.testing import FixedClock, RecordingExecutor
 from tests.engine.support import chain_of, depends, make_workflows, write
 
@@ -497,6 +497,21 @@ def test_a_claim_that_moves_or_ends_is_well(database_url: str, engine: TriggerEn
 
     finding = found("leases", database_url, server_clock, wait=wait)
     assert (finding.state, finding.message) == ("ok", "1 claim moved or ended in 0.2 s")
+
+
+def test_claims_may_be_left_unwatched(database_url: str, engine: TriggerEngine, server_clock: FixedClock) -> None:
+    """Who watches for no time has seen nothing, and finds nothing."""
+    engine.start("A")
+    engine.claim_due()
+    finding = found("leases", database_url, server_clock, watch_seconds=0)
+    assert (finding.state, finding.message) == ("ok", "1 claim, not watched")
+
+
+def test_a_huge_backlog_is_counted_so_far(database_url: str, engine: TriggerEngine, server_clock: FixedClock) -> None:
+    """No more rows are read than a finding needs; the line does not claim that these are all."""
+    engine.complete_many([(f"e{number}", "completed", "A") for number in range(MOST_ROWS + 1)])
+    server_clock.advance(seconds=301)
+    assert found("pending", database_url, server_clock).message.startswith("1,000 or more executions might")
 
 
 def test_dead_letters_of_a_day_are_found(
