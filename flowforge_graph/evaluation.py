@@ -6,7 +6,6 @@ function of this module.
 
 from __future__ import annotations
 
-import logging
 import uuid
 import zlib
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from flowforge_graph.facts import log
+from flowforge_graph.facts.catalogue import TriggerNotEvaluated
 from flowforge_graph.model import MAX_DELAY_MINUTES, Execution, ReasonCode, ScheduleDrop, ScheduledTrigger, Verdict
 from flowforge_graph.model.executions import (
     CANCEL_REQUESTED,
@@ -23,8 +24,6 @@ from flowforge_graph.model.executions import (
     WORKFLOW_DELETED,
 )
 from flowforge_graph.schedules import CronExpression, FirePlan, plan_fires, zone
-
-logger = logging.getLogger("flowforge_graph.evaluation")
 
 ACCEPTED_BY: Final[Mapping[str, frozenset[str]]] = {
     "on_success": frozenset({"completed"}),
@@ -105,9 +104,8 @@ def _evaluate_safely(
         if reason is not None:
             return _skipped(ended, trigger, name, reason), None
         start = _start_of(ended, trigger, name)
-    except Exception:
-        # Whatever is stored in one trigger must not keep its siblings from running (rule 8).
-        logger.exception("trigger %s cannot be evaluated for execution %s", trigger.id, ended.id)
+    except Exception as error:  # noqa: BLE001 - whatever one trigger stores, its siblings must run (rule 8)
+        log(TriggerNotEvaluated(trigger_id=trigger.id, execution_id=ended.id), error=error)
         return _not_evaluated(ended, trigger, name), None
     remaining.left -= 1
     return _triggered(ended, trigger, name, start), start

@@ -8,6 +8,7 @@ import typer
 
 from flowforge_graph.cli import (
     definitions,
+    doctor,
     executions,
     graph,
     history,
@@ -46,6 +47,7 @@ run.register(app)
 serve.register(app)
 definitions.register(app)
 history.register(app)
+doctor.register(app)
 for module, help_text in (
     (workflows, "Workflows: what runs."),
     (triggers, "Triggers: what starts a workflow."),

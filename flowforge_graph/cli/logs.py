@@ -8,15 +8,20 @@ from contextlib import contextmanager
 
 from flowforge_graph.cli.exits import say, without_password
 from flowforge_graph.cli.text import shown
+from flowforge_graph.facts.catalogue import DatabaseUnreachable
 
 _LOGGER = logging.getLogger("flowforge_graph")
 
 
 class _StderrLines(logging.Handler):
-    """One line a record, on whatever stderr is at that moment."""
+    """One line a record, on whatever stderr is at that moment: a sentence, or JSON where a formatter is set."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(f"{record.levelname.lower()}: {without_password(shown(record.getMessage()))}")
+        if self.formatter is not None:
+            say(self.formatter.format(record))
+        elif getattr(record, "event", None) != DatabaseUnreachable.event:
+            # What no database answered is the error that the command itself ends with, or tries again after.
+            say(f"{record.levelname.lower()}: {without_password(shown(record.getMessage()))}")
 
 
 _HANDLER = _StderrLines(logging.ERROR)
@@ -32,6 +37,7 @@ def log_lines_on_stderr() -> Iterator[None]:
         yield
     finally:
         _LOGGER.removeHandler(_HANDLER)
+        _HANDLER.setFormatter(None)
         _LOGGER.setLevel(before)
 
 
@@ -39,3 +45,10 @@ def show_more(level: int) -> None:
     """From here on show log lines of at least ``level``: a command that runs things says more than one that looks."""
     _HANDLER.setLevel(level)
     _LOGGER.setLevel(level)
+
+
+def show_as_json() -> None:
+    """From here on each log line is one JSON object, without passwords."""
+    from flowforge_graph.observability import JsonFormatter
+
+    _HANDLER.setFormatter(JsonFormatter(clean=without_password))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from flowforge_graph.cli.session import Session
 
 _HOST: Final = "127.0.0.1"
 _PORT: Final = 8000
+LogFormatName = Literal["text", "json"]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,9 @@ def serve(
         float,
         typer.Option("--grace", metavar="SECONDS", parser=seconds, help="How long what runs may go on after a stop."),
     ] = 30.0,
+    log_format: Annotated[
+        LogFormatName, typer.Option("--log-format", help="Lines for people, or one JSON object a line.")
+    ] = "text",
 ) -> int:
     """Run schedules and cascades until stopped.
 
@@ -38,4 +42,4 @@ def serve(
 
     if (host, port) != (_HOST, _PORT):
         say("this version serves no API yet: --host and --port change nothing")
-    return serve_until_stopped(session, grace_seconds=grace)
+    return serve_until_stopped(session, grace_seconds=grace, as_json=log_format == "json")

@@ -10,7 +10,7 @@ from typing import Final
 
 from flowforge_graph.cli.exits import ExitCode, say, without_password
 from flowforge_graph.cli.interrupts import Interrupts
-from flowforge_graph.cli.logs import show_more
+from flowforge_graph.cli.logs import show_as_json, show_more
 from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import count, duration, instant, shown
 from flowforge_graph.cli.wording import why_started
@@ -19,6 +19,8 @@ from flowforge_graph.engine.clock import SystemClock
 from flowforge_graph.engine.protocols import Clock, HoldingExecutor
 from flowforge_graph.errors import DatabaseError, ExecutionNotFound
 from flowforge_graph.executors.local import LocalExecutor
+from flowforge_graph.facts import log
+from flowforge_graph.facts.catalogue import ServeNotice, ServeTrouble
 from flowforge_graph.model import Execution
 
 # The longest between two looks at schedules, at what others completed, and at signals.
@@ -26,12 +28,14 @@ _STEP_SECONDS: Final = 0.5
 _LONGEST_BACKOFF_SECONDS: Final = 30.0
 
 
-def serve_until_stopped(session: Session, *, grace_seconds: float) -> int:
-    """Serve until SIGTERM or Ctrl-C; return the exit code."""
-    show_more(logging.INFO)
+def serve_until_stopped(session: Session, *, grace_seconds: float, as_json: bool) -> int:
+    """Serve until SIGTERM or Ctrl-C; return the exit code. ``as_json``: log each fact as a JSON object."""
+    if as_json:
+        show_as_json()
+    show_more(logging.INFO if as_json else logging.WARNING)
     executor, clock = LocalExecutor(), SystemClock()
     with Interrupts() as interrupts, session.engine(executor, may_create=True) as engine:
-        server = Server(engine, executor, clock, interrupts)
+        server = Server(engine, executor, clock, interrupts, as_json=as_json)
         server.log(f"serving {without_password(shown(session.database))}; Ctrl-C stops")
         server.serve()
         server.wait_for_what_runs(grace_seconds)
@@ -40,19 +44,31 @@ def serve_until_stopped(session: Session, *, grace_seconds: float) -> int:
 
 
 class Server:
-    """Starts what is due, in a loop."""
+    """Starts what is due, in a loop. ``as_json``: every line is a fact, and what runs is left to the engine's own."""
 
-    def __init__(self, engine: TriggerEngine, executor: HoldingExecutor, clock: Clock, interrupts: Interrupts) -> None:
+    def __init__(
+        self,
+        engine: TriggerEngine,
+        executor: HoldingExecutor,
+        clock: Clock,
+        interrupts: Interrupts,
+        *,
+        as_json: bool = False,
+    ) -> None:
         self._engine = engine
         self._executor = executor
         self._clock = clock
         self._interrupts = interrupts
+        self._as_json = as_json
         self._running: frozenset[str] = frozenset()
         self._faults = 0
 
     def log(self, message: str) -> None:
         """One line with the time, on stderr."""
-        say(f"{instant(self._clock.now())} {shown(message)}")
+        if self._as_json:
+            log(ServeNotice(notice=message))
+        else:
+            say(f"{instant(self._clock.now())} {shown(message)}")
 
     def serve(self) -> None:
         """Tick and dispatch until a signal comes."""
@@ -76,19 +92,11 @@ class Server:
             self.log(f"stopping what still runs: {count(len(left), 'execution')}")
 
     def _turn(self) -> None:
-        self._tick()
+        self._engine.tick()
         self._engine.dispatch_due()
         self._log_what_changed()
         self._wait()
         self._log_what_changed()
-
-    def _tick(self) -> None:
-        ticked = self._engine.tick()
-        for drop in ticked.drops:
-            self.log(
-                f"schedule {drop.trigger_id} of {drop.workflow_id}: {count(drop.count, 'fire time')} from"
-                f" {instant(drop.first)} to {instant(drop.last)} not started ({drop.reason})"
-            )
 
     def _wait(self) -> None:
         """Until this process has work again; schedules, other processes and signals are looked for after a step."""
@@ -96,8 +104,9 @@ class Server:
 
     def _log_what_changed(self) -> None:
         running = self._executor.running()
-        self._log_each(running - self._running, "started")
-        self._log_each(self._running - running, "ended")
+        if not self._as_json:
+            self._log_each(running - self._running, "started")
+            self._log_each(self._running - running, "ended")
         self._running = running
 
     def _log_each(self, execution_ids: Collection[str], happened: str) -> None:
@@ -110,7 +119,11 @@ class Server:
     def _back_off(self, error: DatabaseError) -> None:
         self._faults += 1
         seconds = min(2.0 ** min(self._faults - 1, 10), _LONGEST_BACKOFF_SECONDS)
-        self.log(f"database trouble, trying again in {seconds:.0f} s: {without_password(str(error))}")
+        trouble = ServeTrouble(retry_seconds=round(seconds), error=without_password(str(error)))
+        if self._as_json:
+            log(trouble)
+        else:
+            self.log(trouble.sentence % trouble.fields())
         deadline = self._clock.monotonic() + seconds
         while not self._interrupts and self._clock.monotonic() < deadline:
             threading.Event().wait(_STEP_SECONDS)

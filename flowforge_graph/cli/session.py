@@ -51,6 +51,12 @@ class Session:
             yield engine
 
     @property
+    def accepted_url(self) -> str:
+        """The database URL. Raises Refusal for one of no kind that this package opens."""
+        _refuse_other_urls(self.database)
+        return self.database
+
+    @property
     def is_missing(self) -> bool:
         """Whether the database is a SQLite file that does not exist."""
         path = sqlite_path(self.database)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from flowforge_graph.errors import printable
+from flowforge_graph.facts.text import instant_text
 
-# The one function through which text comes to a terminal, under the name by which the command line calls it.
+# The terminal is shown what logs are shown.
 shown = printable
 
 
 def instant(value: datetime | None) -> str:
     """ISO 8601 in UTC, whole seconds: ``2026-01-01T00:00:00Z``; ``-`` for None."""
-    return "-" if value is None else f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    return "-" if value is None else instant_text(value)
 
 
 def time_of_day(value: datetime) -> str:

@@ -13,13 +13,22 @@ from sqlalchemy import Connection
 
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.settlements import Guard, Settlements
+from flowforge_graph.engine.telling import (
+    tell_of_claims,
+    tell_of_failed_dispatch,
+    tell_of_lost_leases,
+    tell_of_release,
+    tell_of_starts,
+    tell_of_taken_over,
+)
 from flowforge_graph.errors import LeaseLost
 from flowforge_graph.evaluation import backoff_seconds, reason_to_cancel
 from flowforge_graph.model import Claim, Completion, EndStatus, Execution
 from flowforge_graph.model.completions import MAX_ERROR_CHARACTERS
 from flowforge_graph.model.executions import CANCEL_REQUESTED, DISPATCH_FAILED, LOST
 from flowforge_graph.model.ids import new_id, storable_text
-from flowforge_graph.storage import AT_ONCE, LIVE_STATUSES, LiveClaim, to_seconds
+from flowforge_graph.storage import AT_ONCE, LIVE_STATUSES, LiveClaim, to_instant, to_seconds
+from flowforge_graph.storage.tables import AnyRow
 
 MAX_CLAIMS_AT_ONCE: Final = 500
 
@@ -74,6 +83,9 @@ class Claims:
             due = store.executions.due(connection, now=now, limit=wanted, roots=roots, ignore_delays=ignore_delays)
             claims, refused = self._second_look(connection, due, runs_here=runs_here)
             store.executions.claim(connection, claims, claimed_by=self._me)
+            tell_of_claims(self._context.facts, claims)
+            if runs_here:
+                tell_of_starts(self._context.facts, claims)
             return claims, refused, len(due) == wanted
 
         claims, refused, is_more = self._context.store.database.run(work)
@@ -85,9 +97,15 @@ class Claims:
     def renew(self, claims: Collection[Claim]) -> dict[str, LiveClaim]:
         """Give a sign of life; the claims that are still believed come back, by token."""
         tokens = [claim.token for claim in claims]
-        renewed = self._context.store.database.run(
-            lambda connection: self._context.store.executions.renew(connection, tokens)
-        )
+
+        def work(connection: Connection) -> dict[str, LiveClaim]:
+            renewed = self._context.store.executions.renew(connection, tokens)
+            missing = [claim for claim in claims if claim.token not in renewed]
+            lost = [claim.execution_id for claim in missing if _is_lost(claim, self._state(connection, claim))]
+            tell_of_lost_leases(self._context.facts, lost)
+            return renewed
+
+        renewed = self._context.store.database.run(work)
         for claim in renewed.values():
             self._see(claim)
         return renewed
@@ -101,11 +119,13 @@ class Claims:
         rows, now = self._context.store.executions, to_seconds(self._context.now())
 
         def work(connection: Connection) -> bool:
-            state = rows.claim_state(connection, claim.execution_id)
-            if state is None or state.claim_token != claim.token or state.status == "cancelled":
+            state = rows.claim_state(connection, claim.execution_id, lock=True)
+            if _is_lost(claim, state):
+                tell_of_lost_leases(self._context.facts, [claim.execution_id])
                 return False
-            if state.status in LIVE_STATUSES:
+            if state is not None and state.status in LIVE_STATUSES:
                 rows.mark_running(connection, claim.execution_id, external_id, now=now, keeps_lease=keeps_lease)
+                tell_of_starts(self._context.facts, [claim], external_id)
             return True
 
         return self._context.store.database.run(work)
@@ -114,11 +134,12 @@ class Claims:
         """Hand an execution back: it is pending again at once. If it had not started, the attempt is not counted."""
 
         def changes(connection: Connection) -> dict[str, object]:
-            state = self._context.store.executions.claim_state(connection, claim.execution_id)
+            state = self._state(connection, claim)
             never_started = state is not None and state.status == "pending"
             return _attempt_given_back(claim) if never_started else {}
 
         self._hand_back(claim, changes)
+        tell_of_release(self._context.facts, claim)
 
     def dispatch_failed(self, claim: Claim, error: str, *, permanent: bool) -> None:
         """The executor did not start it: try again after a growing wait, or end it as a dead letter (rule 10)."""
@@ -135,6 +156,8 @@ class Claims:
         available_at = to_seconds(self._context.now() + timedelta(seconds=wait)) + 1
         changes = {"dispatch_failures": failures, "available_at": available_at, "error": error}
         self._hand_back(claim, lambda _: changes | _attempt_given_back(claim))
+        retry_at = to_instant(available_at)
+        tell_of_failed_dispatch(self._context.facts, claim, failures=failures, retry_at=retry_at, error=error)
 
     def recover_lost(self, held: Collection[str]) -> int:
         """Take over the executions whose claims did not change for one lease before this process's eyes (rule 11).
@@ -147,7 +170,9 @@ class Claims:
         self._sightings = sightings = {c.execution_id: self._sighting(c) for c in live}
         limit = self._context.clock.monotonic() - self._context.settings.lease_seconds
         lost = [c for c in live if c.execution_id not in held and sightings[c.execution_id].since <= limit]
-        return sum(self._take_over(claim) for claim in lost)
+        taken = [claim for claim in lost if self._take_over(claim)]
+        tell_of_taken_over(self._context.facts, taken)
+        return len(taken)
 
     # Claiming
 
@@ -191,8 +216,15 @@ class Claims:
             if not changed:
                 raise LeaseLost(claim.execution_id)
 
-        self._context.store.database.run(work)
+        try:
+            self._context.store.database.run(work)
+        except LeaseLost:
+            tell_of_lost_leases(self._context.facts, [claim.execution_id])
+            raise
         self._context.wake.call()
+
+    def _state(self, connection: Connection, claim: Claim) -> AnyRow | None:
+        return self._context.store.executions.claim_state(connection, claim.execution_id)
 
     # Observing leases
 
@@ -226,6 +258,11 @@ class Claims:
 
 def _end(execution_id: str, status: EndStatus, reason: str | None, error: str | None = None) -> Completion:
     return Completion(execution_id=execution_id, status=status, reason=reason, error=error)
+
+
+def _is_lost(claim: Claim, state: AnyRow | None) -> bool:
+    """Whether another process took over, or somebody cancelled. Who ended under this very claim was quick, not lost."""
+    return state is None or state.claim_token != claim.token or state.status == "cancelled"
 
 
 def _attempt_given_back(claim: Claim) -> dict[str, object]:

@@ -18,6 +18,7 @@ from flowforge_graph.errors import (
     InvalidExecution,
     shown,
 )
+from flowforge_graph.facts.catalogue import CancelRequested
 from flowforge_graph.model import Completion, CompletionResult, Execution, Verdict
 from flowforge_graph.model.executions import CANCEL_REQUESTED
 from flowforge_graph.storage import to_seconds
@@ -80,6 +81,9 @@ class Completions:
             self._settlements.settle_ours(connection, [end])
         elif status == "running":
             executions.request_cancel(connection, execution_id, at=to_seconds(self._context.now()))
+            self._context.facts.tell(
+                CancelRequested(execution_id=execution_id, workflow_id=locked.execution.workflow_id)
+            )
         cancelled = executions.get(connection, execution_id)
         assert cancelled is not None
         return cancelled

@@ -9,6 +9,7 @@ from flowforge_graph.engine.freshness import LiveGraph
 from flowforge_graph.engine.protocols import Clock
 from flowforge_graph.engine.settings import Settings
 from flowforge_graph.engine.wake import Wake
+from flowforge_graph.facts import Facts
 from flowforge_graph.model import as_instant
 from flowforge_graph.storage import Store
 
@@ -22,6 +23,11 @@ class Context:
     clock: Clock
     settings: Settings
     wake: Wake = field(default_factory=Wake)
+
+    @property
+    def facts(self) -> Facts:
+        """Where what happens is told."""
+        return self.store.facts
 
     def now(self, given: datetime | None = None) -> datetime:
         """The instant of a decision, in whole seconds: what is computed from it equals what is stored."""

@@ -17,7 +17,9 @@ from flowforge_graph.engine.changes import DefinitionChanges
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.freshness import ChangeKind, is_stored
 from flowforge_graph.engine.settlements import Settlements
-from flowforge_graph.errors import DuplicateTrigger, FlowforgeGraphError, InvalidTrigger, WorkflowNotFound
+from flowforge_graph.engine.telling import tell_of_deleted, tell_of_triggers, tell_of_workflows
+from flowforge_graph.errors import CycleError, DuplicateTrigger, FlowforgeGraphError, InvalidTrigger, WorkflowNotFound
+from flowforge_graph.facts.catalogue import CycleRefused
 from flowforge_graph.graph.duplicates import unique_key
 from flowforge_graph.graph.edges import edge_of, row_of_edge
 from flowforge_graph.model import (
@@ -55,7 +57,11 @@ class DefinitionWrites:
             return result, numbered
 
         committed: list[Revision] = []
-        result, numbered = store.database.run(transaction, repeatable=False)
+        try:
+            result, numbered = store.database.run(transaction, repeatable=False)
+        except CycleError as refused:
+            self._context.facts.tell(CycleRefused(chain=refused.chain))
+            raise
         if numbered and committed[-1].revision != numbered[-1].revision:
             # Too many for the log: nobody can replay them, this process neither.
             live.forget()
@@ -170,11 +176,13 @@ class DefinitionWrites:
 
     def _delete_triggers(self, connection: Connection, trigger_ids: Sequence[str]) -> list[Change]:
         self._context.store.triggers.delete(connection, trigger_ids)
+        tell_of_deleted(self._context.facts, trigger_ids=trigger_ids)
         return [Change(kind=ChangeKind.TRIGGER_REMOVED, subject_id=trigger_id) for trigger_id in trigger_ids]
 
     def _delete_workflows(self, connection: Connection, workflow_ids: Sequence[str]) -> list[Change]:
         store = self._context.store
         store.workflows.delete(connection, workflow_ids)
+        tell_of_deleted(self._context.facts, workflow_ids=workflow_ids)
         changes = [Change(kind=ChangeKind.WORKFLOW_REMOVED, subject_id=workflow_id) for workflow_id in workflow_ids]
         pending = [
             i for workflow_id in workflow_ids for i in store.executions.pending_of_workflow(connection, workflow_id)
@@ -191,6 +199,7 @@ class DefinitionWrites:
             if workflow.id in stored:
                 created_at = stored[workflow.id].created_at
                 rows.replace(connection, workflow.evolve(created_at=created_at, updated_at=now))
+        tell_of_workflows(self._context.facts, workflows, stored)
         return [Change(kind=ChangeKind.WORKFLOW_PUT, subject_id=w.id, payload=w.name) for w in workflows]
 
     def _put_triggers(
@@ -202,6 +211,7 @@ class DefinitionWrites:
         moved = [trigger.id for trigger in puts if _takes_another_place(trigger, stored.get(trigger.id))]
         rows.replace(connection, [trigger for trigger in puts if trigger.id in stored], vacate_first=moved)
         rows.insert(connection, [trigger for trigger in puts if trigger.id not in stored])
+        tell_of_triggers(self._context.facts, puts, stored)
         seqs = rows.seqs(connection, [trigger.id for trigger in puts])
         return [
             *(Change(kind=ChangeKind.TRIGGER_REMOVED, subject_id=trigger_id) for trigger_id in moved),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -14,10 +14,9 @@ from flowforge_graph.engine.completions import Completions
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.protocols import ExecutionEnd, Executor, HoldingExecutor, Renewal
 from flowforge_graph.errors import DatabaseError, DispatchError, FlowforgeGraphError, LeaseLost, PermanentDispatchError
+from flowforge_graph.facts.catalogue import EndNotRecorded, EndOverruled, ExecutorBroke
 from flowforge_graph.model import Claim, Completion
 from flowforge_graph.storage import to_seconds
-
-logger = logging.getLogger("flowforge_graph.engine")
 
 CLAIMS_AT_ONCE: Final = 64
 _LOOK_EACH_SHARE_OF_A_LEASE: Final = 0.1
@@ -99,11 +98,11 @@ class HeldExecutions:
         )
         try:
             self._completions.complete(completion)
-        except DatabaseError:
-            logger.exception("the end of execution %s cannot be recorded now", claim.execution_id)
+        except DatabaseError as error:
+            self._context.facts.tell(EndNotRecorded(execution_id=claim.execution_id), error=error)
             return False
         except FlowforgeGraphError as error:
-            logger.warning("the end of execution %s counts no more: %s", claim.execution_id, error)
+            self._context.facts.tell(EndOverruled(execution_id=claim.execution_id, error=str(error)))
         return True
 
 
@@ -206,8 +205,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - whatever an executor raises, the execution did not start
             return self._not_started(claim, error)
         # Its lease ends here: it is the executor's now.
-        if not self._claims.mark_running(claim, external_id, keeps_lease=False):
-            logger.warning("execution %s was taken away while it started", claim.execution_id)
+        self._claims.mark_running(claim, external_id, keeps_lease=False)
         return True
 
     def _start_here(self, executor: HoldingExecutor, claim: Claim) -> bool:
@@ -221,11 +219,10 @@ class Dispatcher:
 
     def _not_started(self, claim: Claim, error: Exception) -> bool:
         if not isinstance(error, DispatchError):
-            logger.error("the executor failed to start execution %s", claim.execution_id, exc_info=error)
-        try:
+            self._context.facts.tell(ExecutorBroke(execution_id=claim.execution_id), error=error)
+        # Where the claim is lost as well, another process has the execution already.
+        with suppress(LeaseLost):
             self._claims.dispatch_failed(
                 claim, str(error) or type(error).__name__, permanent=isinstance(error, PermanentDispatchError)
             )
-        except LeaseLost:
-            logger.warning("execution %s was taken away while it failed to start", claim.execution_id)
         return False

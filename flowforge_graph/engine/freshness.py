@@ -6,7 +6,6 @@ lock. No SQL runs under that lock. A row that was applied before is passed over,
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +15,12 @@ from sqlalchemy import Connection
 
 from flowforge_graph.engine.shared_graph import SharedGraph
 from flowforge_graph.errors import FlowforgeGraphError
+from flowforge_graph.facts.catalogue import GraphLoaded, LogRowUnfit
 from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.graph.bulk import collector_resting
 from flowforge_graph.graph.edges import EdgeTuple, edge_of_row
 from flowforge_graph.storage import Change, Revision, Store
 from flowforge_graph.storage.tables import AnyRow
-
-logger = logging.getLogger("flowforge_graph.engine")
 
 
 class ChangeKind:
@@ -94,9 +92,9 @@ class LiveGraph:
     def _replay(self, change: Change, committed: Revision) -> None:
         try:
             _REPLAYS[change.kind](self._graph, change)
-        except FlowforgeGraphError:
+        except FlowforgeGraphError as error:
             # The log and this graph do not fit together: somebody wrote rows by hand. The rows are right.
-            logger.exception("log row %s does not apply: the graph is loaded anew", change.revision)
+            self._store.facts.tell(LogRowUnfit(revision=change.revision), error=error)
             self._known = None
             return
         self._known = replace(committed, revision=change.revision)
@@ -119,7 +117,7 @@ class LiveGraph:
             if self._known is instead_of or self._known is None or self._known.revision < revision.revision:
                 self._graph, self._known = graph, revision
                 self._shared.follow(graph)
-        logger.debug("loaded the graph at revision %s", revision.revision)
+        self._store.facts.tell(GraphLoaded(revision=revision.revision, workflows=len(graph.digraph)))
 
 
 def is_stored(graph: TriggerGraph, workflow_id: str) -> bool:

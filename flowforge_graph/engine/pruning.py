@@ -8,8 +8,9 @@ from typing import Final
 from sqlalchemy import Connection
 
 from flowforge_graph.engine.context import Context
+from flowforge_graph.facts.catalogue import HistoryPruned
 from flowforge_graph.model import PruneResult, as_instant
-from flowforge_graph.storage import to_seconds
+from flowforge_graph.storage import to_instant, to_seconds
 
 CASCADES_PER_TRANSACTION: Final = 100
 
@@ -32,7 +33,16 @@ class Pruning:
                 verdicts=total.verdicts + pruned.verdicts,
             )
             if pruned.cascades < CASCADES_PER_TRANSACTION:
-                return total
+                break
+        self._context.facts.tell(
+            HistoryPruned(
+                before=to_instant(limit),
+                cascades=total.cascades,
+                executions=total.executions,
+                verdicts=total.verdicts,
+            )
+        )
+        return total
 
     def _prune_some(self, connection: Connection, before: int) -> PruneResult:
         store = self._context.store

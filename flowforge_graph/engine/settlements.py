@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.freshness import is_stored, name_of
+from flowforge_graph.engine.telling import tell_of_answers, tell_of_ends
 from flowforge_graph.errors import (
     CompletionConflict,
     ExecutionNotFound,
@@ -78,6 +79,8 @@ class Settlements:
         batch = self._read(connection, completions)
         answers = [self._answer(batch, completion) for completion in completions]
         self._write(connection, batch)
+        recorded = [*batch.ended, *batch.recorded]
+        tell_of_answers(self._context.facts, completions, answers, recorded=recorded)
         return answers
 
     def settle_ours(
@@ -212,6 +215,7 @@ class Settlements:
         store.executions.insert(connection, [*batch.recorded, *batch.starts])
         store.verdicts.insert(connection, batch.verdicts)
         store.executions.grow_cascades(connection, batch.growth)
+        tell_of_ends(self._context.facts, [*batch.ended, *batch.recorded], batch.stored_verdicts)
 
 
 def _ended(execution: Execution, completion: Completion, now: datetime) -> Execution:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from flowforge_graph.engine.context import Context
+from flowforge_graph.engine.telling import tell_of_created
 from flowforge_graph.errors import (
     ExecutionConflict,
     ExecutionNotFound,
@@ -95,6 +96,7 @@ class Starts:
             **_due(now),
         )
         store.executions.insert(connection, [execution])
+        tell_of_created(self._context.facts, [execution])
         return self._stored(connection, execution_id, workflow_id) or execution
 
     def _trigger_name(self, connection: Connection, trigger_id: str | None, workflow_id: str) -> str | None:
@@ -134,7 +136,8 @@ class Starts:
             if trigger.workflow_id in workflows
         ]
         pruned = store.tombstones.of(connection, [start.id for start in starts])
-        store.executions.insert_new(connection, [start for start in starts if start.id not in pruned])
+        new = frozenset(store.executions.insert_new(connection, [start for start in starts if start.id not in pruned]))
+        tell_of_created(self._context.facts, [start for start in starts if start.id in new])
         return store.executions.of_event(connection, trigger_ids=[trigger.id for trigger in triggers], event_key=key)
 
 

@@ -8,7 +8,9 @@ from typing import Final
 from sqlalchemy import Connection
 
 from flowforge_graph.engine.context import Context
+from flowforge_graph.engine.telling import tell_of_fires
 from flowforge_graph.evaluation import ScheduleEvaluation, evaluate_schedule, is_missed, spread_missed_starts
+from flowforge_graph.facts.catalogue import Ticked
 from flowforge_graph.model import Execution, ScheduledTrigger, TickResult
 from flowforge_graph.storage import to_instant, to_seconds
 
@@ -26,7 +28,7 @@ class Ticks:
         """Plan every due schedule up to ``now``. A schedule with more due than one tick may start goes on next time."""
         instant = self._context.now(now)
         if not self._is_any_due(instant):
-            return TickResult()
+            return self._told(TickResult())
         steps: list[TickResult] = []
         after_seq = 0
         while True:
@@ -37,7 +39,12 @@ class Ticks:
         started = tuple(execution_id for step in steps for execution_id in step.started_execution_ids)
         if started:
             self._context.wake.call()
-        return TickResult(started_execution_ids=started, drops=tuple(drop for step in steps for drop in step.drops))
+        drops = tuple(drop for step in steps for drop in step.drops)
+        return self._told(TickResult(started_execution_ids=started, drops=drops))
+
+    def _told(self, result: TickResult) -> TickResult:
+        self._context.facts.tell(Ticked(started=len(result.started_execution_ids)))
+        return result
 
     def _is_any_due(self, now: datetime) -> bool:
         """A look without the write lock: most ticks find nothing, and need not keep writers waiting."""
@@ -90,6 +97,8 @@ class Ticks:
         started = store.executions.insert_new(connection, [start for start in spread if start.id not in pruned])
         drops = [drop for evaluation in evaluations for drop in evaluation.drops]
         store.schedule_drops.insert(connection, drops)
+        new = frozenset(started)
+        tell_of_fires(self._context.facts, [start for start in spread if start.id in new], drops)
         return TickResult(started_execution_ids=tuple(started), drops=tuple(drops))
 
     def _spread_missed(self, connection: Connection, starts: list[Execution], now: datetime) -> list[Execution]:

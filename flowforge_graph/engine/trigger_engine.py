@@ -19,6 +19,7 @@ from flowforge_graph.engine.definition_writes import DefinitionWrites
 from flowforge_graph.engine.definitions import Definitions
 from flowforge_graph.engine.dispatch import Dispatcher, HeldExecutions
 from flowforge_graph.engine.freshness import LiveGraph
+from flowforge_graph.engine.health import HealthChecks
 from flowforge_graph.engine.protocols import Clock, Executor
 from flowforge_graph.engine.pruning import Pruning
 from flowforge_graph.engine.questions import Questions, checked_limit
@@ -27,6 +28,7 @@ from flowforge_graph.engine.settlements import Settlements
 from flowforge_graph.engine.starts import Starts
 from flowforge_graph.engine.ticks import Ticks
 from flowforge_graph.errors import FlowforgeGraphError, LeaseLost
+from flowforge_graph.facts import Facts, Listener
 from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.model import (
     AnyTrigger,
@@ -37,6 +39,7 @@ from flowforge_graph.model import (
     DependencyValidation,
     EndStatus,
     Execution,
+    Health,
     PruneResult,
     ScheduleDrop,
     TickResult,
@@ -77,7 +80,9 @@ class TriggerEngine:
     ) -> None:
         self._clock = clock or SystemClock()
         numbers = Settings.of(settings)
-        store = Store(database, schema=schema, table_prefix=table_prefix, monotonic=self._clock.monotonic)
+        store = Store(
+            database, schema=schema, table_prefix=table_prefix, monotonic=self._clock.monotonic, facts=Facts()
+        )
         self._context = context = Context(store=store, live=LiveGraph(store), clock=self._clock, settings=numbers)
         settlements = Settlements(context)
         self._definitions = Definitions(context, DefinitionWrites(context, settlements))
@@ -87,6 +92,7 @@ class TriggerEngine:
         self._ticks = Ticks(context)
         self._claims = Claims(context, settlements)
         self._pruning = Pruning(context)
+        self._health = HealthChecks(context)
         held = HeldExecutions(context, self._claims, self._completions)
         try:
             self._dispatcher = Dispatcher(context, self._claims, held, executor)
@@ -110,6 +116,13 @@ class TriggerEngine:
 
     def __repr__(self) -> str:
         return f"<TriggerEngine on {self._context.store.database.name}>"
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call ``listener`` with each :class:`~flowforge_graph.facts.Fact` that this engine tells from now on.
+
+        After its commit, once, in the thread to which it happens, so that it must be quick; what it raises is logged.
+        """
+        self._context.facts.subscribe(listener)
 
     # Workflows
 
@@ -384,6 +397,10 @@ class TriggerEngine:
         ``before`` is an aware datetime, else InvalidTime. Answers how much went.
         """
         return self._pruning.prune(before)
+
+    def health(self) -> Health:
+        """What waits and what runs now: counts for whoever watches, one query each. Raises DatabaseError."""
+        return self._health.health()
 
     # Loops, for a host to call; none of them sleeps
 

@@ -58,6 +58,22 @@ class PruneResult(Value):
     verdicts: int
 
 
+class Health(Value):
+    """What waits and what runs, as of one instant.
+
+    ``pending_due``: executions that may start now and nobody has claimed; ``oldest_due_age_seconds``: for how long
+    the oldest of them has waited, 0 where there is none. ``running``; ``live_claims``: claims on executions that have
+    not ended. ``dead_letters``: executions that ended failed within a day because they could not be dispatched or
+    their holder was lost.
+    """
+
+    pending_due: int
+    oldest_due_age_seconds: int
+    running: int
+    live_claims: int
+    dead_letters: int
+
+
 class TickResult(Value):
     """What one tick did: the executions it started, by id, and the fire times it dropped."""
 

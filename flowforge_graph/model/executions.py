@@ -26,6 +26,9 @@ TRIGGER_DELETED: Final = "trigger_deleted"
 TRIGGER_DISABLED: Final = "trigger_disabled"
 TRIGGER_MOVED: Final = "trigger_moved"
 
+# A failed execution with one of these is a dead letter: no attempt is left, and nobody looks at it again by itself.
+DEAD_LETTER_REASONS: Final = frozenset({DISPATCH_FAILED, LOST})
+
 
 class Execution(Value):
     """One run of one workflow, with its own copy of every name and rule that started it.

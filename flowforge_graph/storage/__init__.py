@@ -7,10 +7,12 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
+from flowforge_graph.facts import Facts
 from flowforge_graph.model.ids import new_id
 from flowforge_graph.storage.changes import Change, ChangeRows, Revision
 from flowforge_graph.storage.database import Database
 from flowforge_graph.storage.executions import AT_ONCE, LIVE_STATUSES, ExecutionRows, LiveClaim, LockedExecution
+from flowforge_graph.storage.health import HealthRows
 from flowforge_graph.storage.history import ScheduleDropRows, TombstoneRows, VerdictRows
 from flowforge_graph.storage.instants import to_instant, to_seconds
 from flowforge_graph.storage.triggers import TriggerRows
@@ -34,9 +36,16 @@ class Store:
     """A database with its schema in place, and the queries on each family of tables."""
 
     def __init__(
-        self, target: str | URL | Engine, *, schema: str | None, table_prefix: str, monotonic: Callable[[], float]
+        self,
+        target: str | URL | Engine,
+        *,
+        schema: str | None,
+        table_prefix: str,
+        monotonic: Callable[[], float],
+        facts: Facts,
     ) -> None:
-        self.database = Database(target, schema=schema, table_prefix=table_prefix, monotonic=monotonic)
+        self.facts = facts
+        self.database = Database(target, schema=schema, table_prefix=table_prefix, monotonic=monotonic, facts=facts)
         tables = self.database.tables
         self.workflows = WorkflowRows(tables)
         self.triggers = TriggerRows(tables)
@@ -45,6 +54,7 @@ class Store:
         self.schedule_drops = ScheduleDropRows(tables)
         self.tombstones = TombstoneRows(tables)
         self.changes = ChangeRows(tables)
+        self.health = HealthRows(tables)
         self.epoch = self._stored_epoch()
 
     def _stored_epoch(self) -> str:

@@ -24,6 +24,7 @@ from sqlalchemy.exc import (
 )
 
 from flowforge_graph.errors import DatabaseError, DatabaseUnreachable, shown
+from flowforge_graph.facts import Facts, catalogue
 from flowforge_graph.storage import migrations, sqlite
 from flowforge_graph.storage.tables import Tables, tables_for
 
@@ -39,26 +40,38 @@ class Database:
     """The storage of one engine.
 
     ``target`` is a SQLAlchemy URL or an Engine of the host's. ``schema`` and ``table_prefix`` keep our tables apart
-    from the host's. ``monotonic`` is the engine's clock, used only to share SQLite's one write lock fairly.
+    from the host's. ``monotonic`` is the engine's clock, used only to share SQLite's one write lock fairly. ``facts``
+    that a transaction tells are told when it is committed. ``only_looks``: nothing is changed, not even the schema.
     Raises DatabaseError where the database cannot be opened.
     """
 
     def __init__(
-        self, target: str | URL | Engine, *, schema: str | None, table_prefix: str, monotonic: Callable[[], float]
+        self,
+        target: str | URL | Engine,
+        *,
+        schema: str | None,
+        table_prefix: str,
+        monotonic: Callable[[], float],
+        facts: Facts,
+        only_looks: bool = False,
     ) -> None:
         _refuse_strange_prefix(table_prefix)
         self._owns_engine = not isinstance(target, Engine)
-        host_engine = target if isinstance(target, Engine) else _open(target)
+        host_engine = target if isinstance(target, Engine) else _open(target, only_looks=only_looks)
         self.is_sqlite = host_engine.dialect.name == "sqlite"
         _refuse_unknown_dialect(host_engine)
         if self.is_sqlite and schema:
             raise DatabaseError("SQLite has no schemas: use table_prefix instead of schema")
         isolation = "AUTOCOMMIT" if self.is_sqlite else "READ COMMITTED"
-        self.engine = host_engine.execution_options(isolation_level=isolation)
+        only = {"postgresql_readonly": True} if only_looks else {}
+        self.engine = host_engine.execution_options(isolation_level=isolation, **only)
         self.url = host_engine.url
         self.tables: Tables = tables_for(schema, table_prefix)
         self._prefix = table_prefix
+        self._facts = facts
         self._writer = sqlite.Writer(host_engine, monotonic) if self.is_sqlite else None
+        if only_looks:
+            return
         try:
             self._make_schema()
         except ValueError as error:
@@ -95,13 +108,14 @@ class Database:
         """
         for tries in range(MAX_RETRIES):
             try:
-                with self._writing() as connection:
+                with self._facts.after_commit(), self._writing() as connection:
                     return work(connection)
             except DBAPIError as error:
                 may_be_over = tries == 0 and sqlite.met_a_read_only_file(error)
                 worth_a_retry = may_be_over or _is_worth_a_retry(error, repeatable=repeatable)
                 if tries == MAX_RETRIES - 1 or not worth_a_retry:
                     raise self._fault(error) from error
+                self._facts.tell(catalogue.DatabaseRetried(tries=tries + 1, error=_sentence_of(error)))
             except SQLAlchemyError as error:
                 raise self._fault(error) from error
             # Sleeping reads no clock. The wait grows, so that a restarting server is not hammered.
@@ -127,10 +141,11 @@ class Database:
             raise self._fault(error) from error
 
     def _fault(self, error: SQLAlchemyError) -> DatabaseError:
-        cause = getattr(error, "orig", None) or error
-        text = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-        is_gone = isinstance(error, DBAPIError) and (error.connection_invalidated or _met_no_server(error))
-        return (DatabaseUnreachable if is_gone else DatabaseError)(f"the database {self.name} answered: {text}")
+        sentence = f"the database {self.name} answered: {_sentence_of(error)}"
+        if isinstance(error, DBAPIError) and (error.connection_invalidated or _met_no_server(error)):
+            self._facts.tell(catalogue.DatabaseUnreachable(error=sentence))
+            return DatabaseUnreachable(sentence)
+        return DatabaseError(sentence)
 
     def _make_schema(self) -> None:
         with self.read() as connection:
@@ -140,18 +155,23 @@ class Database:
             migrations.upgrade(connection, self.tables, prefix=self._prefix)
 
 
+def _sentence_of(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", None) or error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
+
+
 def _refuse_strange_prefix(prefix: object) -> None:
     if not isinstance(prefix, str) or not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]{0,30})?", prefix):
         raise DatabaseError(f"table_prefix must be at most 31 letters, digits and underscores, not {shown(prefix)}")
 
 
-def _open(target: str | URL) -> Engine:
+def _open(target: str | URL, *, only_looks: bool) -> Engine:
     try:
         url = make_url(target)
         if url.get_backend_name() not in _BACKENDS:
             raise DatabaseError(f"the database must be SQLite or PostgreSQL, not {url.get_backend_name()}")
         if url.get_backend_name() == "sqlite":
-            return sqlite.open_engine(url)
+            return sqlite.open_engine(url, only_looks=only_looks)
         # A connection that the server closed while it rested in the pool is replaced before use.
         return create_engine(url, pool_pre_ping=True, pool_size=16, max_overflow=16)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:

@@ -341,10 +341,10 @@ class ExecutionRows:
         renewed.update((claim.token, claim) for claim in self.live_claims(connection) if claim.token in wanted)
         return renewed
 
-    def claim_state(self, connection: Connection, execution_id: str) -> AnyRow | None:
-        """(claim_token, status) of an execution, whose row is locked."""
+    def claim_state(self, connection: Connection, execution_id: str, *, lock: bool = False) -> AnyRow | None:
+        """(claim_token, status) of an execution, its row locked where asked for."""
         query = select(self._columns.claim_token, self._columns.status).where(self._columns.id == execution_id)
-        return connection.execute(query.with_for_update()).first()
+        return connection.execute(query.with_for_update() if lock else query).first()
 
     def mark_running(
         self, connection: Connection, execution_id: str, external_id: str | None, *, now: int, keeps_lease: bool

@@ -6,7 +6,6 @@ process that writes without pause starves its neighbours; ours looks each millis
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import time
@@ -22,7 +21,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-logger = logging.getLogger("flowforge_graph.storage")
+from flowforge_graph.facts import log
+from flowforge_graph.facts.catalogue import JournalKept, WalUnsafe
 
 BUSY_TIMEOUT_MS: Final = 10_000
 _POLL_SECONDS: Final = 0.001
@@ -34,14 +34,20 @@ _CONTINUOUS_SECONDS: Final = 0.020
 _WAL_FIXES: Final = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
-def open_engine(url: URL) -> Engine:
-    """An engine for a SQLite file (or a private in-memory database), with durable settings."""
+def open_engine(url: URL, *, only_looks: bool = False) -> Engine:
+    """An engine for a SQLite file (or a private in-memory database), with durable settings.
+
+    ``only_looks``: its connections refuse every change, and leave the file's journal mode as they find it.
+    """
     module = _driver()
     if _is_memory(url):
         engine = create_engine(url, module=module, poolclass=StaticPool, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _prepare_memory)
         return engine
     engine = create_engine(url, module=module, pool_size=16, max_overflow=16)
+    if only_looks:
+        event.listen(engine, "connect", _prepare_to_look)
+        return engine
     has_safe_wal = wal_is_safe(module.sqlite_version_info)
     event.listen(engine, "connect", _prepare_wal if has_safe_wal else _prepare_rollback_journal)
     if not has_safe_wal:
@@ -79,11 +85,7 @@ _already_said: set[str] = set()
 def _say_once_that_the_wal_is_unsafe(version: str) -> None:
     if version not in _already_said:
         _already_said.add(version)
-        logger.warning(
-            "SQLite %s lacks the WAL-reset fix: using a rollback journal; "
-            "pip install 'flowforge-graph[sqlite]' brings a fixed SQLite",
-            version,
-        )
+        log(WalUnsafe(version=version))
 
 
 def _is_memory(url: URL) -> bool:
@@ -92,6 +94,12 @@ def _is_memory(url: URL) -> bool:
 
 def _prepare_memory(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _prepare_to_look(connection: Any, _record: object) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA query_only = ON")
 
 
 def _prepare_wal(connection: Any, _record: object) -> None:
@@ -118,7 +126,7 @@ def _change_journal(connection: Any, journal: str) -> None:
     except Exception as error:
         if "locked" not in str(error):
             raise
-        logger.warning("the file is in use: its journal mode stays as it is, and does not become %s", journal)
+        log(JournalKept(journal=journal))
 
 
 # Engines that share one in-memory connection must also share the lock that keeps their transactions apart.

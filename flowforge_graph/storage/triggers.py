@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, text, update
 
 from flowforge_graph.errors import FlowforgeGraphError, InvalidTrigger
+from flowforge_graph.facts import log
+from flowforge_graph.facts.catalogue import ScheduleUnreadable, TriggerSpoilt
 from flowforge_graph.model import (
     TRIGGER_CLASSES,
     AnyTrigger,
@@ -19,8 +20,6 @@ from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
 from flowforge_graph.storage.tables import DUE_SCHEDULE, AnyRow, Tables
-
-logger = logging.getLogger("flowforge_graph.storage")
 
 _COMMON = ("id", "workflow_id", "trigger_type", "trigger_name", "source")
 _OWN: Mapping[str, tuple[str, ...]] = {
@@ -220,6 +219,11 @@ class TriggerRows:
         return [trigger_of(row) for row in sorted(rows, key=lambda row: row.seq)]
 
 
+def strict_trigger_of(row: AnyRow) -> AnyTrigger:
+    """The value of a row, if it is one that could be created; else raises FlowforgeGraphError."""
+    return parse_trigger(_fields_of(row))
+
+
 def trigger_of(row: AnyRow) -> AnyTrigger:
     """The value of a row; of one that somebody spoiled by hand as it stands, so that it can be seen and deleted."""
     fields = _fields_of(row)
@@ -228,7 +232,7 @@ def trigger_of(row: AnyRow) -> AnyTrigger:
     except FlowforgeGraphError as error:
         if row.trigger_type not in TRIGGER_CLASSES:
             raise
-        logger.warning("the stored trigger %s is not one that could be created: %s", row.id, error)
+        log(TriggerSpoilt(trigger_id=row.id, error=str(error)))
         return TRIGGER_CLASSES[row.trigger_type].model_construct(**fields)
 
 
@@ -246,8 +250,8 @@ def _schedule_of(row: AnyRow) -> ScheduledTrigger | None:
         trigger = parse_trigger(_fields_of(row))
         if not isinstance(trigger, ScheduledTrigger) or trigger.planned_until is None:
             raise InvalidTrigger("planned_until is missing")
-    except FlowforgeGraphError:
-        logger.exception("the stored schedule %s cannot be read and is passed over", row.id)
+    except FlowforgeGraphError as error:
+        log(ScheduleUnreadable(trigger_id=row.id), error=error)
         return None
     return trigger
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -18,9 +17,9 @@ from flowforge_graph.executors.local.held import Held, stopped_end
 from flowforge_graph.executors.local.locks import ExecutionLock
 from flowforge_graph.executors.local.output import KeptOutput
 from flowforge_graph.executors.local.supervised import SupervisedCommand
+from flowforge_graph.facts import log
+from flowforge_graph.facts.catalogue import AttemptWaits
 from flowforge_graph.model import CommandRun
-
-logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.5
 _LOCK_POLL_SECONDS: Final = 0.05
@@ -81,7 +80,7 @@ class CommandExecution:
             self._lose_an_old_lease()
             polls += 1
             if polls == _POLLS_BEFORE_A_WARNING:
-                logger.warning("execution %s waits for its earlier attempt, which still runs here", self._held.id)
+                log(AttemptWaits(execution_id=self._held.id))
         return None
 
     def _run_locked(self, lock: ExecutionLock) -> ExecutionEnd:

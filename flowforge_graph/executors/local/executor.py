@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -19,9 +18,9 @@ from flowforge_graph.executors.local.held import Held, StopCause, stopped_end
 from flowforge_graph.executors.local.keeper import LeaseKeeper
 from flowforge_graph.executors.local.locks import default_state_folder, private_folder
 from flowforge_graph.executors.local.workers import Workers
+from flowforge_graph.facts import log
+from flowforge_graph.facts.catalogue import CallableNotStopped, EndNotReported, ExecutionBroke
 from flowforge_graph.model import CommandRun, Execution, PythonRun, Workflow
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_OUTPUT_LIMIT: Final = 65_536
 _LEAST_CONCURRENT: Final = 8
@@ -188,8 +187,8 @@ class LocalExecutor:
     def _run(self, held: Held, work: Callable[[Held], ExecutionEnd]) -> None:
         try:
             end = work(held)
-        except Exception as error:
-            logger.exception("execution %s could not be run", held.id)
+        except Exception as error:  # noqa: BLE001 - whatever broke here, the execution ends and says so
+            log(ExecutionBroke(execution_id=held.id), error=error)
             held.outcome_is_known()
             end = ExecutionEnd(status="failed", error=f"the local executor failed: {type(error).__name__}: {error}")
         with self._changed:
@@ -202,8 +201,8 @@ class LocalExecutor:
                 self._the_host().ended(held.id, end)
             elif held.is_lost:
                 self._the_host().let_go(held.id)
-        except Exception:
-            logger.exception("the end of execution %s could not be reported", held.id)
+        except Exception as error:  # noqa: BLE001 - nobody is left to tell but the log
+            log(EndNotReported(execution_id=held.id), error=error)
         finally:
             self._let_go(held)
 
@@ -225,7 +224,7 @@ class LocalExecutor:
         for held in still_running:
             if not held.give_up():
                 continue
-            logger.warning("execution %s cannot be stopped: its callable ends with this process", held.id)
+            log(CallableNotStopped(execution_id=held.id))
             cause: StopCause = held.stop_cause or "engine_stopped"
             self._report(held, stopped_end(cause, output=None, duration_ms=0))
 

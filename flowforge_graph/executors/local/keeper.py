@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Collection
 
 from flowforge_graph.engine.protocols import ExecutionHost
 from flowforge_graph.errors import DatabaseError
 from flowforge_graph.executors.local.held import Held
-
-logger = logging.getLogger(__name__)
+from flowforge_graph.facts import log
+from flowforge_graph.facts.catalogue import LeasesNotRenewed
 
 
 class LeaseKeeper:
@@ -62,10 +61,10 @@ class LeaseKeeper:
         try:
             renewal = self._host.renew(held.keys())
         except DatabaseError as error:
-            logger.warning("the leases of %d executions could not be renewed, trying again: %s", len(held), error)
+            log(LeasesNotRenewed(executions=len(held), error=str(error)))
             return
-        except Exception:
-            logger.exception("the leases of %d executions could not be renewed, trying again", len(held))
+        except Exception as error:  # noqa: BLE001 - the thread that renews must live on
+            log(LeasesNotRenewed(executions=len(held), error=repr(error)), error=error)
             return
         for one in held.values():
             one.renewed_at = began

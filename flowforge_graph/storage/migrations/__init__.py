@@ -40,7 +40,7 @@ def upgrade(connection: Connection, tables: Tables, *, prefix: str) -> None:
         return
     if version is None:
         _refuse_foreign_tables(connection, tables)
-    elif version not in _known_versions():
+    elif version not in known_versions():
         raise DatabaseNewer(
             f"the database is at version {version}, newer than this flowforge-graph knows ({HEAD}): "
             "upgrade the package, or use another database"
@@ -55,7 +55,8 @@ def _wait_for_other_migrations(connection: Connection, tables: Tables) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": key})
 
 
-def _known_versions() -> set[str]:
+def known_versions() -> set[str]:
+    """The versions that this package can upgrade from, :data:`HEAD` included."""
     return {path.name.split("_", 1)[0] for path in VERSIONS.glob("[0-9]*_*.py")}
 
 

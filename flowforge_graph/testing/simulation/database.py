@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
+from flowforge_graph.facts import Facts
 from flowforge_graph.storage import Database
 from flowforge_graph.storage.sqlite import open_engine
 from flowforge_graph.storage.tables import tables_for
@@ -32,7 +33,7 @@ class SimulatedDatabase:
 
     def __init__(self) -> None:
         self.engine = open_engine(make_url("sqlite://"))
-        Database(self.engine, schema=None, table_prefix="", monotonic=float)
+        Database(self.engine, schema=None, table_prefix="", monotonic=float, facts=Facts())
         # Borrowed once: giving it back to the pool would roll back what an engine has not committed.
         self.raw: Any = self.engine.raw_connection().dbapi_connection
         self.reach: Callable[[str], None] = _pass_by

@@ -1,0 +1,7 @@
+"""The engine's cheap databases serve here as well."""
+
+from __future__ import annotations
+
+from tests.engine.conftest import migrated_postgres_url, migrated_sqlite_file, postgres_url, sqlite_url
+
+__all__ = ["migrated_postgres_url", "migrated_sqlite_file", "postgres_url", "sqlite_url"]
