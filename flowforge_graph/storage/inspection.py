@@ -209,11 +209,12 @@ class Inspection:
         """The workflows, triggers and living executions of which no value can be made. Cost: reads them all."""
         tables = self._tables
         alive = tables.executions.c.status.in_(LIVE_STATUSES)
+        # Rows are trusted where they are used; ``evolve`` looks at every field as if a caller had given it.
         with self.database.read() as connection:
             return [
-                *_unreadable(connection, "workflow", tables.workflows, workflow_of),
+                *_unreadable(connection, "workflow", tables.workflows, lambda row: workflow_of(row).evolve()),
                 *_unreadable(connection, "trigger", tables.triggers, strict_trigger_of),
-                *_unreadable(connection, "execution", tables.executions, execution_of, alive),
+                *_unreadable(connection, "execution", tables.executions, lambda row: execution_of(row).evolve(), alive),
             ]
 
     def dangling_triggers(self) -> list[DanglingTrigger]:
