@@ -40,6 +40,7 @@ def open_engine(url: URL) -> Engine:
     if _is_memory(url):
         engine = create_engine(url, module=module, poolclass=StaticPool, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _prepare_memory)
+        event.listen(engine, "handle_error", _keep_memory)
         return engine
     engine = create_engine(url, module=module, pool_size=16, max_overflow=16)
     has_safe_wal = wal_is_safe(module.sqlite_version_info)
@@ -92,6 +93,11 @@ def _is_memory(url: URL) -> bool:
 
 def _prepare_memory(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _keep_memory(context: Any) -> None:
+    # SQLAlchemy closes a connection that meets an interrupt (Ctrl-C), and with this one all rows would be gone.
+    context.is_disconnect = False
 
 
 def _prepare_wal(connection: Any, _record: object) -> None:
