@@ -43,6 +43,7 @@ def open_engine(url: URL, *, only_looks: bool = False) -> Engine:
     if _is_memory(url):
         engine = create_engine(url, module=module, poolclass=StaticPool, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _prepare_memory)
+        event.listen(engine, "handle_error", _keep_memory)
         return engine
     engine = create_engine(url, module=module, pool_size=16, max_overflow=16)
     if only_looks:
@@ -100,6 +101,11 @@ def _prepare_to_look(connection: Any, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA query_only = ON")
+
+
+def _keep_memory(context: Any) -> None:
+    # SQLAlchemy closes a connection that meets an interrupt (Ctrl-C), and with this one all rows would be gone.
+    context.is_disconnect = False
 
 
 def _prepare_wal(connection: Any, _record: object) -> None:

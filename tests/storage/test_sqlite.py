@@ -70,9 +70,14 @@ def test_every_write_locks_before_it_reads(sqlite_url: str) -> None:
 
 
 @pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "INSERT", "COMMIT"])
-def test_an_interrupt_stays_one(sqlite_url: str, statement: str) -> None:
-    """Ctrl-C in the midst of a transaction is raised as it came, undoes the transaction and blocks nobody."""
-    with TriggerEngine(sqlite_url) as engine:
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_an_interrupt_stays_one(sqlite_url: str, statement: str, in_memory: bool) -> None:
+    """Ctrl-C in the midst of a transaction is raised as it came, undoes the transaction and blocks nobody.
+
+    A database in memory survives it.
+    """
+    with TriggerEngine("sqlite://" if in_memory else sqlite_url) as engine:
+        engine.create_workflow("landing")
 
         def interrupt(_: object, __: object, text: str, *___: object) -> None:
             if text.startswith(statement):
@@ -82,5 +87,5 @@ def test_an_interrupt_stays_one(sqlite_url: str, statement: str) -> None:
         event.listen(Engine, "before_cursor_execute", interrupt)
         with pytest.raises(KeyboardInterrupt):
             engine.create_workflow("bronze")
-        assert engine.list_workflows() == []
+        assert [workflow.id for workflow in engine.list_workflows()] == ["landing"]
         assert engine.create_workflow("bronze").id == "bronze"

@@ -20,13 +20,22 @@ class Caller(Protocol):
     """The node that acts, and the names that the script has given."""
 
     @property
-    def engine(self) -> TriggerEngine: ...
+    def engine(self) -> TriggerEngine:
+        """The engine of its process."""
+
     @property
-    def clock(self) -> FixedClock: ...
+    def clock(self) -> FixedClock:
+        """Its clocks."""
+
     @property
-    def executor(self) -> ScriptedExecutor: ...
-    def id_of(self, label: str) -> str: ...
-    def claim_of(self, label: str) -> Claim: ...
+    def executor(self) -> ScriptedExecutor:
+        """Its executor."""
+
+    def id_of(self, label: str) -> str:
+        """The id of an execution by its label."""
+
+    def claim_of(self, label: str) -> Claim:
+        """The claim of a label. Raises NothingToDo."""
 
 
 def define(caller: Caller, *, workflows: Sequence[str] = (), triggers: Sequence[Mapping[str, Any]] = ()) -> Any:

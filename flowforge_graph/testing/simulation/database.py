@@ -18,7 +18,10 @@ _KINDS: Final = {"BEGIN": "begin", "COMMIT": "commit", "INSERT": "write", "UPDAT
 
 
 class Crash(BaseException):
-    """The process of a node dies here. No ``except Exception`` of the engine may hold it up."""
+    """The process of a node dies here. No ``except Exception`` of the engine may hold it up.
+
+    What is committed stays, as on a disk; the open transaction is rolled back by the engine's own way out.
+    """
 
 
 class SimulatedDatabase:
@@ -39,7 +42,6 @@ class SimulatedDatabase:
         self.reach: Callable[[str], None] = _pass_by
         event.listen(self.engine, "before_cursor_execute", self._before)
         event.listen(self.engine, "after_cursor_execute", self._after)
-        event.listen(self.engine, "handle_error", _keep_the_connection)
 
     @property
     def is_in_transaction(self) -> bool:
@@ -68,10 +70,3 @@ class SimulatedDatabase:
 
 def _pass_by(_: str) -> None:
     """Nobody waits at any point."""
-
-
-def _keep_the_connection(context: Any) -> None:
-    # SQLAlchemy closes the connection that met an exit exception, and with it a database in memory would be gone. The
-    # rows of a process that dies stay; its transaction is rolled back by the engine's own code.
-    if isinstance(context.original_exception, Crash):
-        context.is_disconnect = False

@@ -454,4 +454,5 @@ def history_is_kept(change: Transition) -> Iterator[str]:
         yield "a verdict stayed without its execution"
 
 
+# All of the above, in their order.
 RULES: Final[tuple[Invariant, ...]] = tuple(found for found in list(globals().values()) if isinstance(found, Invariant))
