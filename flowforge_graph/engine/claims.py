@@ -23,6 +23,7 @@ from flowforge_graph.model.ids import new_id, storable_text
 from flowforge_graph.storage import AT_ONCE, LiveClaim, to_seconds
 
 MAX_CLAIMS_AT_ONCE: Final = 500
+MAX_EXTERNAL_ID_CHARACTERS: Final = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +81,9 @@ class Claims:
             rows = self._context.store.executions
             stored = rows.lock_claims(connection, [claim.execution_id for claim, _ in started])
             states = {claim.token: _state_under(claim, stored) for claim, _ in started}
-            alive = {c.execution_id: x for c, x in started if states[c.token] in {"pending", "running"}}
+            alive = {
+                c.execution_id: _stored_external_id(x) for c, x in started if states[c.token] in {"pending", "running"}
+            }
             rows.mark_running(connection, alive, now=now, keeps=keeps_lease)
             return [claim for claim, _ in started if states[claim.token] in {None, "cancelled"}]
 
@@ -204,6 +207,11 @@ class Claims:
 
 def _end(execution_id: str, status: EndStatus, reason: str | None, error: str | None = None) -> Completion:
     return Completion(execution_id=execution_id, status=status, reason=reason, error=error)
+
+
+def _stored_external_id(external_id: object) -> str | None:
+    """What can be stored of what an executor answered: the execution has started there, whatever its id looks like."""
+    return None if external_id is None else storable_text(str(external_id), limit=MAX_EXTERNAL_ID_CHARACTERS)
 
 
 def _state_under(claim: Claim, stored: Mapping[str, tuple[str | None, str]]) -> str | None:
