@@ -81,10 +81,9 @@ class Claims:
             rows = self._context.store.executions
             stored = rows.lock_claims(connection, [claim.execution_id for claim, _ in started])
             states = {claim.token: _state_under(claim, stored) for claim, _ in started}
-            alive = {
-                c.execution_id: _stored_external_id(x) for c, x in started if states[c.token] in {"pending", "running"}
-            }
-            rows.mark_running(connection, alive, now=now, keeps=keeps_lease)
+            alive = [(claim, given) for claim, given in started if states[claim.token] in {"pending", "running"}]
+            external_ids = {claim.execution_id: _stored_external_id(given) for claim, given in alive}
+            rows.mark_running(connection, external_ids, now=now, keeps=keeps_lease)
             return [claim for claim, _ in started if states[claim.token] in {None, "cancelled"}]
 
         return self._context.store.database.run(work)
