@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, text, update
 
-from flowforge_graph.errors import FlowforgeGraphError, InvalidTrigger
+from flowforge_graph.errors import FlowforgeGraphError, InvalidTrigger, printable
 from flowforge_graph.model import (
     TRIGGER_CLASSES,
     AnyTrigger,
@@ -221,7 +221,7 @@ def trigger_of(row: AnyRow) -> AnyTrigger:
     except FlowforgeGraphError as error:
         if row.trigger_type not in TRIGGER_CLASSES:
             raise
-        logger.warning("the stored trigger %s is not one that could be created: %s", row.id, error)
+        logger.warning("the stored trigger %s is not one that could be created: %s", printable(row.id), error)
         return TRIGGER_CLASSES[row.trigger_type].model_construct(**fields)
 
 
@@ -240,7 +240,7 @@ def _schedule_of(row: AnyRow) -> ScheduledTrigger | None:
         if not isinstance(trigger, ScheduledTrigger) or trigger.planned_until is None:
             raise InvalidTrigger("planned_until is missing")
     except FlowforgeGraphError:
-        logger.exception("the stored schedule %s cannot be read and is passed over", row.id)
+        logger.exception("the stored schedule %s cannot be read and is passed over", printable(row.id))
         return None
     return trigger
 
