@@ -49,7 +49,7 @@ def _run(words: list[str]) -> int:
 def _fail(error: Exception, *, as_json: bool) -> int:
     code = exit_code_of(error)
     if code is None:
-        for line in "".join(traceback.format_exception(error)).split("\n"):
+        for line in "".join(traceback.format_exception(error)).rstrip().split("\n"):
             say(shown(line))
         if as_json:
             print_json({"success": False, "error": f"a bug: {type(error).__name__}: {error}"})

@@ -31,6 +31,7 @@ from flowforge_graph.storage import AT_ONCE, LIVE_STATUSES, LiveClaim, to_instan
 from flowforge_graph.storage.tables import AnyRow
 
 MAX_CLAIMS_AT_ONCE: Final = 500
+MAX_EXTERNAL_ID_CHARACTERS: Final = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +118,7 @@ class Claims:
         claim is not lost, it was quick.
         """
         rows, now = self._context.store.executions, to_seconds(self._context.now())
+        stored_id = _stored_external_id(external_id)
 
         def work(connection: Connection) -> bool:
             state = rows.claim_state(connection, claim.execution_id, lock=True)
@@ -124,8 +126,8 @@ class Claims:
                 tell_of_lost_leases(self._context.facts, [claim.execution_id])
                 return False
             if state is not None and state.status in LIVE_STATUSES:
-                rows.mark_running(connection, claim.execution_id, external_id, now=now, keeps_lease=keeps_lease)
-                tell_of_starts(self._context.facts, [claim], external_id)
+                rows.mark_running(connection, claim.execution_id, stored_id, now=now, keeps_lease=keeps_lease)
+                tell_of_starts(self._context.facts, [claim], stored_id)
             return True
 
         return self._context.store.database.run(work)
@@ -268,6 +270,11 @@ def _is_lost(claim: Claim, state: AnyRow | None) -> bool:
 def _attempt_given_back(claim: Claim) -> dict[str, object]:
     """An attempt that never started is not counted, so that its number (and any key made of it) is used again."""
     return {"attempt": claim.execution.attempt - 1}
+
+
+def _stored_external_id(external_id: object) -> str | None:
+    """What can be stored of what an executor answered: the execution has started there, whatever its id looks like."""
+    return None if external_id is None else storable_text(str(external_id), limit=MAX_EXTERNAL_ID_CHARACTERS)
 
 
 def _live(claim: Claim) -> LiveClaim:

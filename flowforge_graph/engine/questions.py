@@ -147,7 +147,7 @@ class Questions:
         """The executions that meet every given filter, newest first."""
         _refuse_unknown("status", status, STATUSES)
         _refuse_unknown("trigger_type", trigger_type, TRIGGER_TYPES)
-        if not _could_be_stored(workflow_id, trigger_id, *(roots or ())):
+        if not _could_be_stored(workflow_id, trigger_id):
             return []
         equal = {
             "workflow_id": workflow_id,
@@ -155,6 +155,7 @@ class Questions:
             "trigger_id": trigger_id,
             "status": status,
         }
+        roots = None if roots is None else [*filter(is_storable_text, roots)]
         with self._context.store.database.read() as connection:
             return self._context.store.executions.find(
                 connection, equal=equal, limit=checked_limit(limit), before_seq=before_seq, roots=roots

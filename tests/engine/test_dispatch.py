@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,6 +184,29 @@ def test_an_unspeakable_failure_is_kept_as_far_as_it_can_be(make_engine: MakeEng
     assert error.startswith("a\ufffdb\ufffdx")
     assert len(error) == 10_000
     assert engine.get_execution(second).error == "c\ufffdd"
+
+
+class HandsOver:
+    """An executor that answers with the external ids it is given, by workflow."""
+
+    def __init__(self, external_ids: dict[str, Any]) -> None:
+        self.external_ids = external_ids
+
+    def start(self, execution: Execution, workflow: Workflow) -> Any:
+        """The external id of the workflow."""
+        return self.external_ids[workflow.id]
+
+
+def test_an_unspeakable_external_id_is_kept_as_far_as_it_can_be(make_engine: MakeEngine) -> None:
+    """The execution runs there: it is not handed over again, and its neighbours start."""
+    given = {"A": "a\0b", "B": "\ud800", "C": "x" * 5_000, "D": 17, "E": "run-5"}
+    engine = make_engine(executor=HandsOver(given))
+    make_workflows(engine, *given)
+    for workflow_id in given:
+        engine.start(workflow_id, execution_id=workflow_id)
+    assert engine.dispatch_due() == len(given)
+    stored = {execution.id: execution.external_id for execution in engine.list_executions(status="running")}
+    assert stored == {"A": "a\ufffdb", "B": "\ufffd", "C": "x" * 999 + "…", "D": "17", "E": "run-5"}
 
 
 def test_an_executor_that_breaks_is_asked_again(make_engine: MakeEngine, caplog: pytest.LogCaptureFixture) -> None:

@@ -293,6 +293,23 @@ def test_a_schedule_that_cannot_be_read_harms_no_other(
     assert f"the stored schedule {bad.id} cannot be read" in caplog.text
 
 
+def test_an_id_spoiled_by_hand_makes_no_second_line_of_log(
+    engine: TriggerEngine, clock: FixedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What another program wrote into the table is escaped in the message of every record."""
+    spoiled = scheduled(engine, trigger_name="bad")
+    nasty = "x\n2026-01-01 forged \x1b[2J\u202e"
+    write(
+        engine, f"UPDATE workflow_triggers SET cron_expression = 'nonsense', id = '{nasty}' WHERE id = '{spoiled.id}'"
+    )
+    clock.advance(minutes=10)
+    with caplog.at_level(logging.WARNING):
+        engine.tick()
+        engine.list_triggers()
+    assert len(caplog.records) >= 2
+    assert all(record.getMessage().isprintable() for record in caplog.records)
+
+
 def test_a_tick_may_be_given_its_instant(engine: TriggerEngine) -> None:
     """An aware one."""
     scheduled(engine)

@@ -44,6 +44,14 @@ def test_lists_by_it_are_empty(make_engine: Callable[..., TriggerEngine], text: 
     assert {name: ask(engine, text) for name, ask in FINDS_NOTHING.items()} == {name: [] for name in FINDS_NOTHING}
 
 
+def test_a_root_beside_it_is_still_found(make_engine: Callable[..., TriggerEngine]) -> None:
+    """Of several roots, one that cannot exist hides no other."""
+    engine = make_engine()
+    engine.create_workflow("a")
+    started = engine.start("a")
+    assert engine.list_executions(roots=["\ud800", started.id]) == [started]
+
+
 @pytest.mark.parametrize("text", UNSTORABLE, ids=ascii)
 def test_whatever_else_takes_it_refuses_it(make_engine: Callable[..., TriggerEngine], text: str) -> None:
     """With an error of ours that speaks of the caller's value, not of the database."""

@@ -39,6 +39,16 @@ def fires_of_croniter(text: str, zone_name: str, start: datetime) -> Iterator[da
 PEERS = {"cronsim": fires_of_cronsim, "croniter": fires_of_croniter}
 
 
+def _while_increasing(fires: Iterator[datetime]) -> Iterator[datetime]:
+    """What comes before an answer that is not later than the one before it: from there a peer may go round for ever."""
+    before = None
+    for fire in fires:
+        if before is not None and fire <= before:
+            return
+        yield fire
+        before = fire
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """An expression in a zone, from a start (excluded) to an end (included)."""
@@ -53,8 +63,8 @@ class Question:
         return self._until_end(fire_times(CronExpression.parse(self.text), zone(self.zone_name), self.start))
 
     def of_peer(self, peer: str) -> list[datetime]:
-        """A peer's fire times; it may answer some that are not after the start."""
-        return self._until_end(PEERS[peer](self.text, self.zone_name, self.start))
+        """A peer's fire times up to where it goes back in time; it may answer some that are not after the start."""
+        return self._until_end(_while_increasing(PEERS[peer](self.text, self.zone_name, self.start)))
 
     def _until_end(self, fires: Iterator[datetime]) -> list[datetime]:
         return list(takewhile(lambda fire: fire <= self.end, fires))
@@ -234,6 +244,26 @@ def _cronsim_steps_by_whole_hours(difference: Difference) -> bool:
     )
 
 
+def _cronsim_goes_round_in_an_overlap(difference: Difference) -> bool:
+    """Where the clock goes back into an hour that is not named, from one that is, it steps into the first pass again.
+
+    So it answers the same instants again and again, even such as have been, and none after them.
+    """
+    question = difference.question
+    return any(
+        overlap.instant <= difference.instant if difference.only_ours else difference.instant <= question.start
+        for overlap in question.transitions
+        if _leads_round(question.schedule, overlap)
+    )
+
+
+def _leads_round(schedule: oracle.Schedule, transition: Transition) -> bool:
+    before, back = transition.end_wall - oracle.MINUTE, transition.first_wall
+    hours = schedule.sets[1]
+    is_overlap_within_an_hour = not transition.is_gap and back.minute != 0
+    return is_overlap_within_an_hour and schedule.repeats() and before.hour in hours and back.hour not in hours
+
+
 def _in_step_again(schedule: oracle.Schedule, transition: Transition) -> datetime:
     """The end of the first hour that is named after a change, as a wall time."""
     wall = transition.end_wall + transition.size if transition.is_gap else transition.first_wall
@@ -294,6 +324,7 @@ def _croniter_drops_a_fixed_time_in_a_gap(difference: Difference) -> bool:
 RULES = (
     Rule(peer="cronsim", name="first pass again", predicts=_cronsim_begins_in_the_first_pass_again),
     Rule(peer="cronsim", name="skipped midnight", predicts=_cronsim_begins_a_day_at_a_skipped_midnight),
+    Rule(peer="cronsim", name="goes round", predicts=_cronsim_goes_round_in_an_overlap),
     Rule(peer="cronsim", name="steps by whole hours", predicts=_cronsim_steps_by_whole_hours),
     Rule(peer="croniter", name="both passes", predicts=_croniter_fires_in_both_passes),
     Rule(peer="croniter", name="second pass cut short", predicts=_croniter_loses_part_of_a_second_pass),
