@@ -108,7 +108,8 @@ def test_a_dispatcher_that_slept_past_its_lease_counts_no_more(
         stale.signal(signal.SIGCONT)
         assert stale.answer() == 1
         eventually(lambda: not is_alive(lines_of(ledger)[0][2]))
-        assert state_of(database_url, execution_id) == ("running", 2)
+        # The command writes its line as soon as it runs; that it does is committed a moment later.
+        eventually(lambda: state_of(database_url, execution_id) == ("running", 2))
         (tmp_path / "go-2").touch()
         eventually(lambda: state_of(database_url, execution_id)[0] == "completed")
         stop.touch()
