@@ -187,6 +187,8 @@ class Settlements:
             root = ended.root_execution_id
             batch.growth[root] = batch.growth.get(root, 0) + len(evaluation.starts)
         batch.locked[ended.id] = _relocked(batch.locked.get(ended.id), ended)
+        for start in evaluation.starts:
+            batch.locked.setdefault(start.id, _relocked(None, start))
         batch.stored_verdicts[ended.id] = evaluation.verdicts
         return _result(ended, evaluation.verdicts)
 
@@ -211,8 +213,9 @@ class Settlements:
 
     def _write(self, connection: Connection, batch: _Batch) -> None:
         store = self._context.store
+        store.executions.insert(connection, batch.recorded)
+        store.executions.insert_starts(connection, batch.starts)
         store.executions.settle(connection, batch.ended)
-        store.executions.insert(connection, [*batch.recorded, *batch.starts])
         store.verdicts.insert(connection, batch.verdicts)
         store.executions.grow_cascades(connection, batch.growth)
         tell_of_ends(self._context.facts, [*batch.ended, *batch.recorded], batch.stored_verdicts)
@@ -235,10 +238,10 @@ def _ended(execution: Execution, completion: Completion, now: datetime) -> Execu
     )
 
 
-def _relocked(before: LockedExecution | None, ended: Execution) -> LockedExecution:
-    """The row as the rest of the batch sees it: a repetition in one batch answers as one later would."""
+def _relocked(before: LockedExecution | None, now: Execution) -> LockedExecution:
+    """The row as the rest of the batch sees it: what comes again in one batch is answered as it would be later."""
     return LockedExecution(
-        execution=ended,
+        execution=now,
         claim_token=before.claim_token if before else None,
         claim_renewals=before.claim_renewals if before else 0,
         cascade_size=before.cascade_size if before else 1,

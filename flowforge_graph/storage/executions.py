@@ -213,17 +213,24 @@ class ExecutionRows:
     # Starting
 
     def insert(self, connection: Connection, executions: Iterable[Execution]) -> None:
-        """Store new executions; a second one for a cause breaks a UNIQUE key and with it the transaction."""
+        """Store new executions; a second one of an id or cause breaks a UNIQUE key and with it the transaction."""
+        self._insert_all(connection, self._insert, executions)
+
+    def insert_starts(self, connection: Connection, starts: Iterable[Execution]) -> None:
+        """Store what a completion starts; one whose id is there already is passed over: its end was told before."""
+        self._insert_all(connection, self._insert_ignoring, starts)
+
+    @staticmethod
+    def _insert_all(connection: Connection, statement: Insert, executions: Iterable[Execution]) -> None:
         for _, alike in groupby(executions, key=lambda execution: execution.status == "pending"):
             for batch in in_batches([_row_of(execution) for execution in alike], 1_000):
-                connection.execute(self._insert, batch)
+                connection.execute(statement, batch)
 
     def insert_new(self, connection: Connection, executions: Sequence[Execution]) -> list[str]:
         """Store those whose cause has no execution yet and answer their ids, in order."""
         stored = self.get_many(connection, [execution.id for execution in executions])
         new = [execution for execution in executions if execution.id not in stored]
-        for batch in in_batches([_row_of(execution) for execution in new], 1_000):
-            connection.execute(self._insert_ignoring, batch)
+        self._insert_all(connection, self._insert_ignoring, new)
         return [execution.id for execution in new]
 
     def grow_cascades(self, connection: Connection, growth: Mapping[str, int]) -> None:

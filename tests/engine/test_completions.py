@@ -19,6 +19,7 @@ from flowforge_graph import (
     TriggerEngine,
     WorkflowNotFound,
 )
+from flowforge_graph.evaluation import cause_id
 from flowforge_graph.testing import FixedClock
 from tests.engine.support import chain_of, depends, make_workflows, reasons, rows, statements_of, write
 
@@ -45,8 +46,8 @@ def test_status_executions_and_verdicts_share_one_transaction(engine: TriggerEng
     writes = [statement.split("(")[0].strip() for statement in sent if statement.startswith(("INSERT", "UPDATE"))]
     assert [statement for statement in sent if statement.startswith("COMMIT")] == ["COMMIT"]
     assert [write.split(" SET ")[0] for write in writes] == [
-        "UPDATE executions",
         "INSERT INTO executions",
+        "UPDATE executions",
         "INSERT INTO verdicts",
         "UPDATE executions",
     ]
@@ -294,6 +295,29 @@ def test_an_execution_never_seen_is_recorded(engine: TriggerEngine) -> None:
     seen = engine.get_execution("unseen")
     assert (seen.trigger_type, seen.root_execution_id, seen.hop, seen.status) == ("manual", "unseen", 0, "completed")
     assert reasons(result.verdicts) == [("B", "triggered")]
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one list"])
+@pytest.mark.parametrize("first", ["upstream", "downstream"])
+def test_a_downstream_may_be_told_of_before_its_upstream(make_engine: MakeEngine, first: str, together: bool) -> None:
+    """A retold history comes in any order: the downstream's end stands, and its upstream is recorded all the same."""
+    engine = make_engine()
+    chain_of(engine, "ABC")
+    (into_b,) = engine.get_triggers("B")
+    told = {"upstream": ("up", "completed", "A"), "downstream": (cause_id(into_b.id, "up"), "failed", "B")}
+    order = [told.pop(first), *told.values()]
+    if together:
+        results = engine.complete_many(order)
+    else:
+        results = [engine.complete(e, status, workflow_id=workflow) for e, status, workflow in order]
+    by_workflow = {result.workflow_id: result for result in results}
+    assert [verdict.execution_id for verdict in by_workflow["A"].triggered] == [order[first == "upstream"][0]]
+    assert reasons(by_workflow["B"].verdicts) == [("C", "condition_not_met")]
+    (downstream,) = engine.list_executions("B")
+    assert downstream.status == "failed"
+    assert downstream.root_execution_id == ("up" if first == "upstream" else downstream.id)
+    assert engine.complete("up", "completed") == by_workflow["A"]
+    assert engine.complete(downstream.id, "failed") == by_workflow["B"]
 
 
 def test_an_unseen_execution_needs_an_existing_workflow(engine: TriggerEngine) -> None:
