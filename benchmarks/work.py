@@ -12,6 +12,16 @@ def nothing(_execution: object) -> None:
     """End at once."""
 
 
+def counted(_execution: object) -> None:
+    """End at once, counted in ``ran``."""
+    count()
+
+
+def fail(_execution: object) -> None:
+    """End as failed."""
+    raise RuntimeError("as it is meant to")
+
+
 def count() -> None:
     """Nothing, counted in ``ran``."""
     global ran  # noqa: PLW0603

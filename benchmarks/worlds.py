@@ -35,8 +35,14 @@ def make_chain(engine: TriggerEngine, hops: int) -> None:
 
 def seed(engine: TriggerEngine, name: str, count: int) -> list[str]:
     """Make ``count`` pending executions of ``middle``, each one hop below a root of its own; answer their ids."""
+    return seed_of(engine, "source", name, count)
+
+
+def seed_of(engine: TriggerEngine, workflow_id: str, name: str, count: int) -> list[str]:
+    """Record ``count`` completions of a workflow, and answer the ids of what each started first."""
     ends = [
-        {"execution_id": f"{name}-{number}", "status": "completed", "workflow_id": "source"} for number in range(count)
+        {"execution_id": f"{name}-{number}", "status": "completed", "workflow_id": workflow_id}
+        for number in range(count)
     ]
     results = engine.complete_many(ends)
     return [result.triggered[0].execution_id for result in results]  # type: ignore[union-attr,misc]
