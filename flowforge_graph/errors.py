@@ -67,7 +67,7 @@ class FlowforgeGraphError(Exception):
 
     def __str__(self) -> str:
         # Hosts log errors and answer them as they are: a line feed in an object must not become a second log line.
-        return printable(self.sentence())
+        return printable(self.sentence().replace("\n", " "))
 
 
 class _Sentence(FlowforgeGraphError):

@@ -90,6 +90,12 @@ def files() -> st.SearchStrategy[str]:
         | st.lists(flow_values(), max_size=3).map(
             lambda bodies: f"version: 1\nworkflows:\n  a:\n    triggers: [{', '.join(bodies)}]\n  b: {{}}\n"
         )
+        | quoted(nasty_texts()).map(
+            lambda text: (
+                f"version: 1\nworkflows:\n  a:\n    description: {text}\n    run: {{command: [x, {text}]}}\n"
+                f"    triggers: [{{type: event, event_type: e, event_config: {{k: [{text}]}}}}]\n"
+            )
+        )
         | nasty_texts()
         | st.text(max_size=200)
     )
