@@ -96,6 +96,18 @@ def test_settings_are_the_hosts() -> None:
     assert seen == ["failed lost"]
 
 
+def test_what_is_pruned_before_the_answer_arrives_was_answered_well() -> None:
+    """An answer is that of the instant at which it was committed, whatever another node does meanwhile."""
+    Simulation.replay("""
+    define(node=0, workflows=['a', 'b'], triggers=[{'id': 't1', 'trigger_type': 'dependency', 'workflow_id': 'b', \
+'depends_on_workflow_id': 'a'}])
+    start(node=0, execution='e1', workflow='a')
+    complete(node=1, execution='e1', status='cancelled', \
+meanwhile=prune(node=0, age=-3600), meanwhile_at='after commit 1')
+    complete(node=1, execution='e1', status='cancelled')
+    """)
+
+
 def test_a_crash_takes_the_open_transaction_and_nothing_else() -> None:
     """A process that dies leaves what was committed, and the database in memory lives on."""
     database = SimulatedDatabase()

@@ -23,7 +23,7 @@ class Answered:
 
     Attributes:
         decided_on: what was stored just before its (first) transaction was committed.
-        after: what is stored now.
+        after: what was stored just after its last transaction, or is now where it had none.
         claim_tokens: the tokens of the claims that the step names, by their labels.
     """
 

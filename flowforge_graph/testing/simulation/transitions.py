@@ -58,6 +58,7 @@ class StepRun:
         tokens: the claims that it made itself.
         tokens_held: the claims that its caller holds, by execution.
         decided_on: what was stored when its first transaction was committed, None: there was none.
+        committed: what was stored just after its last one, before anybody else could prune or change it.
     """
 
     step: Step
@@ -69,6 +70,7 @@ class StepRun:
     tokens: set[str] = field(default_factory=set)
     tokens_held: Mapping[str, str] = field(default_factory=dict)
     decided_on: StoredRows | None = None
+    committed: StoredRows | None = None
 
     @property
     def may_dispatch(self) -> bool:

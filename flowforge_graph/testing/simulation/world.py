@@ -253,6 +253,7 @@ class World:
         before, after = self.rows, self._rows_if_written()
         if run.decided_on is None:
             run.decided_on = before
+        run.committed = after
         if after is before:
             return
         change = Transition(before=before, after=after, run=run, memory=self._memory, settings=self.settings)
@@ -295,7 +296,7 @@ class World:
         answered = Answered(
             run=run,
             decided_on=self.rows if run.decided_on is None else run.decided_on,
-            after=self.rows,
+            after=self.rows if run.committed is None else run.committed,
             answer=answer,
             error=error,
             claim_tokens={label: claim.token for label, claim in self._names.claims.items()},
