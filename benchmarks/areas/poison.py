@@ -34,7 +34,7 @@ def rows(sizes: Sizes, databases: Databases) -> Iterator[Row]:
 
 
 def _row(kind: str, sizes: Sizes, databases: Databases) -> Row:
-    url, clean_url, count = databases.fresh(kind), databases.fresh(kind), sizes.completions * 4
+    url, clean_url, count = databases.fresh(kind), databases.fresh(kind), sizes.completions * 12
     names = iter(range(2 * sizes.rounds))
     with _engine(url) as engine, _engine(clean_url) as clean:
 
