@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from flowforge_graph.graph.edges import EdgeTuple, Entry, carrying, edges_in, with_edge
 from flowforge_graph.graph.read_only import UNNAMED, Adjacency, NodeAttributes
+from flowforge_graph.graph.settled import SettledDict
 
 
 @contextmanager
@@ -47,13 +48,13 @@ def link_all(
             return trigger_id
         after = successors.get(upstream)
         if after is None:
-            after = successors[upstream] = {}
-            predecessors[upstream] = {}
+            after = successors[upstream] = SettledDict()
+            predecessors[upstream] = SettledDict()
             nodes.setdefault(upstream, UNNAMED)
         before = predecessors.get(downstream)
         if before is None:
-            before = predecessors[downstream] = {}
-            successors[downstream] = {}
+            before = predecessors[downstream] = SettledDict()
+            successors[downstream] = SettledDict()
             nodes.setdefault(downstream, UNNAMED)
         known = after.get(downstream)
         if known is None:

@@ -21,6 +21,7 @@ from flowforge_graph.graph.edges import (
     without_edge,
 )
 from flowforge_graph.graph.read_only import UNNAMED, Adjacency, NodeAttributes
+from flowforge_graph.graph.settled import SettledDict
 from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.topological_order import TopologicalOrder
 from flowforge_graph.model import AnyTrigger, DependencyTrigger
@@ -165,14 +166,14 @@ class ProposedChanges:
 
     def _need_node(self, workflow_id: str) -> None:
         if not self._has_node(workflow_id):
-            self._successors[workflow_id] = {}
-            self._predecessors[workflow_id] = {}
+            self._successors[workflow_id] = SettledDict()
+            self._predecessors[workflow_id] = SettledDict()
             self._nodes[workflow_id] = UNNAMED
             self._order.place_last(workflow_id)
 
 
-def _own_neighbours(adjacency: Adjacency, node: str) -> dict[str, Carried]:
+def _own_neighbours(adjacency: Adjacency, node: str) -> SettledDict[str, Carried]:
     """The neighbours of ``node`` in this layer: a copy of those below at the first change."""
     if node not in adjacency:
-        adjacency[node] = adjacency[node].copy()
+        adjacency[node] = SettledDict(adjacency[node])
     return adjacency[node]

@@ -10,6 +10,7 @@ import networkx as nx
 
 from flowforge_graph.errors import FlowforgeGraphError
 from flowforge_graph.graph.edges import Carried, DependencyEdge, StandaloneTrigger, edges_in
+from flowforge_graph.graph.settled import SettledDict
 
 
 class GraphIsReadOnly(FlowforgeGraphError, nx.NetworkXError, TypeError):
@@ -115,7 +116,7 @@ class NodeAttributes(_Attributes):
 
 UNNAMED: Final = NodeAttributes()
 
-Adjacency = dict[str, dict[str, Carried]]
+Adjacency = dict[str, SettledDict[str, Carried]]
 
 
 class _View(Mapping[str, Any]):
@@ -161,7 +162,7 @@ class _AllNeighbours(_View):
 
     def as_kept(self) -> Adjacency:
         """An independent copy of what the view shows, as the graph keeps it."""
-        return {node: dict(neighbours) for node, neighbours in self._kept.items()}
+        return {node: SettledDict(neighbours) for node, neighbours in self._kept.items()}
 
 
 class ReadOnlyDiGraph(nx.DiGraph):  # type: ignore[type-arg]

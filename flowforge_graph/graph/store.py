@@ -22,6 +22,7 @@ from flowforge_graph.graph.edges import (
     without_edge,
 )
 from flowforge_graph.graph.read_only import UNNAMED, Adjacency, NodeAttributes
+from flowforge_graph.graph.settled import SettledDict
 from flowforge_graph.graph.topological_order import TopologicalOrder, whole_order
 from flowforge_graph.model import AnyTrigger, DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger
 
@@ -37,15 +38,15 @@ class TriggerStore:
         self.successors: Adjacency = {}
         self.predecessors: Adjacency = {}
         self.nodes: dict[str, NodeAttributes] = {}
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, Entry] = SettledDict()
         self.last_seq = 0
         self.order = TopologicalOrder(successors=self.successors, predecessors=self.predecessors)
 
     def copy(self) -> TriggerStore:
         """An independent store of the same content."""
         copy = TriggerStore()
-        copy.successors.update((node, after.copy()) for node, after in self.successors.items())
-        copy.predecessors.update((node, before.copy()) for node, before in self.predecessors.items())
+        copy.successors.update((node, SettledDict(after)) for node, after in self.successors.items())
+        copy.predecessors.update((node, SettledDict(before)) for node, before in self.predecessors.items())
         copy.nodes.update(self.nodes)
         copy.entries.update(self.entries)
         copy.last_seq = self.last_seq
@@ -117,8 +118,8 @@ class TriggerStore:
         self.order.place_last(workflow_id)
 
     def _add_unplaced_node(self, workflow_id: str) -> None:
-        self.successors[workflow_id] = {}
-        self.predecessors[workflow_id] = {}
+        self.successors[workflow_id] = SettledDict()
+        self.predecessors[workflow_id] = SettledDict()
         self.nodes[workflow_id] = UNNAMED
 
     def add_standalone(self, trigger: StandaloneTrigger) -> None:

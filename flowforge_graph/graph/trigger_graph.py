@@ -22,6 +22,7 @@ from flowforge_graph.graph.edges import (
     without_names,
 )
 from flowforge_graph.graph.read_only import Adjacency, NodeAttributes, ReadOnlyDiGraph
+from flowforge_graph.graph.settled import SettledDict
 from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.walks import levels, reachable
 from flowforge_graph.model import AnyTrigger, DependencyTrigger
@@ -69,8 +70,8 @@ class TriggerGraph:
         """
         store = TriggerStore()
         for workflow_id, name in workflows:
-            store.successors[workflow_id] = {}
-            store.predecessors[workflow_id] = {}
+            store.successors[workflow_id] = SettledDict()
+            store.predecessors[workflow_id] = SettledDict()
             store.nodes[workflow_id] = NodeAttributes(name)
         duplicate = store.link(map(without_names, edges), refuse_equal=False)
         if duplicate is not None:

@@ -43,7 +43,10 @@ def test_the_collector_looks_at_no_edge_twice() -> None:
     gc.collect()
     store = graph._store
     assert not any(gc.is_tracked(edge) for edge in store.entries.values())
-    assert not any(gc.is_tracked(after) for after in (*store.successors.values(), *store.predecessors.values()))
+    settled = [store.entries, *store.successors.values(), *store.predecessors.values()]
+    graph.add(depends("w0", "new"))
+    young = {id(found) for found in gc.get_objects(generation=0)}
+    assert all(gc.is_tracked(one) and id(one) not in young for one in settled)
 
 
 def test_several_triggers_share_one_edge() -> None:
