@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from flowforge_graph import DependencyTrigger, Execution, ScheduledTrigger
 from flowforge_graph.evaluation import (
+    CAUSES,
     backoff_seconds,
     cause_id,
     evaluate_completion,
@@ -86,6 +88,13 @@ def test_the_first_reason_counts(
     evaluation = evaluate_completion(ended(status), [edge("t", **fields)], workflow_names=names, allowance=allowance)
     assert [verdict.reason for verdict in evaluation.verdicts] == [reason]
     assert evaluation.starts == ()
+
+
+@given(st.text(), st.text())
+def test_one_cause_has_one_id(trigger_id: str, cause: str) -> None:
+    """The UUID of version 5 that Python's own library makes of trigger and cause."""
+    expected = uuid.uuid5(CAUSES, f"{trigger_id}\n{cause}")
+    assert cause_id(trigger_id, cause) == str(expected)
 
 
 def test_a_start_inherits_and_waits() -> None:

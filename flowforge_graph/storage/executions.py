@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -60,7 +59,7 @@ _KNOWN_LATER: Final = frozenset(
 )
 _ALWAYS: Final = (*_PLAIN, *_INSTANTS)
 _WHEN_PENDING: Final = tuple(name for name in _ALWAYS if name not in _KNOWN_LATER)
-_plain_values = itemgetter(*_PLAIN)
+_NOT_OF_THE_VALUE: Final = ("claim_token", "claim_renewals", "claimed_by", "cascade_size")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -435,11 +434,16 @@ def _insert_ignoring(table: Table, *, is_sqlite: bool) -> Insert:
 
 def execution_of(row: AnyRow) -> Execution:
     """The value of a row, which was checked before it was stored."""
-    fields = row._mapping
-    instants = {name: to_instant(fields[name]) for name in _INSTANTS}
-    if fields["available_at"] == AT_ONCE:
-        instants["available_at"] = instants["created_at"]
-    return Execution.trusted(seq=fields["seq"], **dict(zip(_PLAIN, _plain_values(fields), strict=True)), **instants)
+    fields: dict[str, Any] = dict(zip(row._fields, row, strict=True))
+    for name in _NOT_OF_THE_VALUE:
+        del fields[name]
+    at_once = fields["available_at"] == AT_ONCE
+    for name in _INSTANTS:
+        if fields[name] is not None:
+            fields[name] = to_instant(fields[name])
+    if at_once:
+        fields["available_at"] = fields["created_at"]
+    return Execution.trusted(**fields)
 
 
 def _locked_of(row: AnyRow) -> LockedExecution:
