@@ -23,6 +23,7 @@ class _Peer:
     package: str
     kind: str
     work: str
+    beside: str = ""
 
 
 _PEERS = (
@@ -30,8 +31,14 @@ _PEERS = (
         module="ours", package="flowforge-graph", kind="SQLite", work="complete, one thread; then the local executor"
     ),
     _Peer(module="ours", package="flowforge-graph", kind="PostgreSQL", work="the same"),
-    _Peer(module="ours_together", package="flowforge-graph", kind="SQLite", work="complete in 16 threads"),
-    _Peer(module="ours_together", package="flowforge-graph", kind="PostgreSQL", work="the same"),
+    _Peer(
+        module="ours_together",
+        package="flowforge-graph",
+        kind="SQLite",
+        work="complete in 16 threads",
+        beside=", 16 threads",
+    ),
+    _Peer(module="ours_together", package="flowforge-graph", kind="PostgreSQL", work="the same", beside=", 16 threads"),
     _Peer(
         module="with_dbos",
         package="dbos",
@@ -62,7 +69,7 @@ def rows(sizes: Sizes, databases: Databases) -> Iterator[Row]:
 
 def _row(peer: _Peer, completions: int, databases: Databases) -> Row:
     name = f"{peer.package} {version_of(peer.package) or ''}".strip()
-    work = f"{name}, {peer.kind}"
+    work = f"{name}, {peer.kind}{peer.beside}"
     if version_of(peer.package) is None and not peer.module.startswith("ours"):
         return Row(work=work, ours="", note="not installed: pip install -e '.[bench]'")
     command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.peers.{peer.module}"]

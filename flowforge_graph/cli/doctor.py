@@ -10,7 +10,7 @@ import typer
 from flowforge_graph.cli.exits import ExitCode, without_password
 from flowforge_graph.cli.options import command, seconds, whole_number
 from flowforge_graph.cli.output import print_lines, print_table
-from flowforge_graph.cli.session import Session, sqlite_path
+from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import count
 
 if TYPE_CHECKING:
@@ -60,13 +60,10 @@ def doctor(
 
 
 def _findings(session: Session, *, watch_seconds: float, overdue_seconds: int) -> list[Finding]:
-    from flowforge_graph.observability import Finding, Limits, examine
+    from flowforge_graph.observability import Limits, examine
 
-    url = session.accepted_url
-    if session.is_missing:
-        message = f"there is no file {sqlite_path(url)}: correct the URL, or make the database by applying a file"
-        return [Finding(check="database", state="problem", message=message)]
-    return list(examine(url, limits=Limits(watch_seconds=watch_seconds, overdue_seconds=overdue_seconds)))
+    limits = Limits(watch_seconds=watch_seconds, overdue_seconds=overdue_seconds)
+    return list(examine(session.accepted_url, limits=limits))
 
 
 def _print(findings: Sequence[Finding]) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # The head and the foot of the live table, the note of what does not fit, and the line of the cursor.
 _LINES_BESIDE_ROWS: Final = 5
 _LONGEST_ERROR: Final = 200
+_STOPPING: Final = "stopping; Ctrl-C again does not wait for it"
 
 
 class Progress(Protocol):
@@ -43,10 +44,16 @@ def progress_on_stderr() -> AbstractContextManager[Progress]:
 class PlainLines:
     """One line for each thing that happens: ``12:00:01Z started silver (attempt 1)``."""
 
+    def __init__(self) -> None:
+        self._said_that_it_stops = False
+
     def show(
         self, changes: Sequence[Change], executions: Sequence[Execution], now: datetime, *, stopping: bool
     ) -> None:
-        """Print a line for each start, end and wait."""
+        """Print a line for each start, end and wait, and one when what runs is told to stop."""
+        if stopping and not self._said_that_it_stops:
+            self._said_that_it_stops = True
+            say(f"{time_of_day(now)} {_STOPPING}")
         for change in changes:
             for line in change_lines(change, now):
                 say(shown(line))
@@ -161,5 +168,5 @@ def _seconds_since(start: datetime, now: datetime) -> str:
 def _foot(executions: Sequence[Execution], *, stopping: bool) -> str:
     counts: Counter[str] = Counter(execution.status for execution in executions)
     parts = [f"{counts[status]} {status}" for status in STATUS_STYLES if counts[status]]
-    hint = "stopping; Ctrl-C again does not wait for it" if stopping else "Ctrl-C cancels"
+    hint = _STOPPING if stopping else "Ctrl-C cancels"
     return f"{' · '.join(parts)}  ({hint})"

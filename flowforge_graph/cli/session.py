@@ -41,8 +41,8 @@ class Session:
     def engine(self, executor: Executor | None = None, *, may_create: bool = False) -> Iterator[TriggerEngine]:
         """The engine on this session's database, closed at the end.
 
-        Only a command that brings workflows into being may create a SQLite file (``may_create``). Any other finds a
-        missing one as empty as it would be, and leaves no file behind.
+        Only a command that brings workflows into being may create a SQLite file, or our tables in a database that has
+        none (``may_create``). Any other finds it as empty as it would be, and leaves nothing behind.
         """
         _refuse_other_urls(self.database)
         from flowforge_graph.engine import TriggerEngine
@@ -63,10 +63,18 @@ class Session:
         return path is not None and not path.exists()
 
     def _existing_or(self, *, may_create: bool) -> str:
-        if may_create or not self.is_missing:
+        if may_create or (nothing := self._nothing_there()) is None:
             return self.database
-        say(f"note: there is no database at {shown(str(sqlite_path(self.database)))} yet")
+        say(f"note: {nothing} yet")
         return IN_MEMORY
+
+    def _nothing_there(self) -> str | None:
+        """What is missing; None where the database has our tables."""
+        if self.is_missing:
+            return f"there is no database at {shown(str(sqlite_path(self.database)))}"
+        from flowforge_graph.observability.doctor import has_our_tables
+
+        return None if has_our_tables(self.database) else f"{shown(without_password(self.database))} has no workflows"
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -213,7 +213,7 @@ class LeaseTakenOver(Fact):
 
     event = "lease.taken_over"
     level = logging.WARNING
-    sentence = "execution %(execution_id)s was taken over: its holder gave no sign of life (attempt %(attempt)s)"
+    sentence = "execution %(execution_id)s was taken over: the holder of attempt %(attempt)s gave no sign of life"
     execution_id: str
     attempt: int
 

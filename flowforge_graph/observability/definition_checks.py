@@ -59,7 +59,7 @@ def executors(look: Look) -> Finding:
     runs = look.ask.runs_of_started_workflows()
     elsewhere = [workflow_id for workflow_id, kind in runs if kind not in {"command", "python"}]
     if not elsewhere:
-        return ok("executors", f"this machine can run each of {counted(len(runs), 'workflow')} that triggers start")
+        return ok("executors", f"each of {counted(len(runs), 'workflow')} that triggers start has a run")
     return warning(
         "executors",
         f"triggers start {counted(len(elsewhere), 'workflow')} that cannot run here, for want of a command or"

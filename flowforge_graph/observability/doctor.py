@@ -75,6 +75,21 @@ def examine(
         ask.close()
 
 
+def has_our_tables(database: str) -> bool:
+    """Whether the engine's tables were made in this database (of any version); nothing is made or changed.
+
+    Args:
+        database: a SQLAlchemy URL.
+
+    Raises DatabaseError where the database cannot be asked.
+    """
+    ask = Inspection(database, schema=None, table_prefix="", monotonic=float)
+    try:
+        return ask.schema_version() is not None
+    finally:
+        ask.close()
+
+
 def _findings(look: Look) -> Iterator[Finding]:
     for name, check in _FIRST.items():
         first = _guarded(name, check, look, advice="start it, or correct the URL")

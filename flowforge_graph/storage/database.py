@@ -74,10 +74,6 @@ class Database:
             return
         try:
             self._make_schema()
-        except ValueError as error:
-            self.close()
-            # Only now does a driver find that no host or file can have this name.
-            raise _unusable(self.name) from error
         except BaseException:
             self.close()
             raise
@@ -90,7 +86,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading committed rows."""
-        with self._spoken(), self._reading(), self.engine.connect() as connection:
+        with self._spoken(), self._reading(), self._connected() as connection:
             yield connection
 
     @contextmanager
@@ -129,6 +125,13 @@ class Database:
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return self._writer.transaction(self.engine) if self._writer else self.engine.begin()
+
+    def _connected(self) -> Connection:
+        try:
+            return self.engine.connect()
+        except ValueError as error:
+            # Only now does a driver find that no host or file can have this name.
+            raise _unusable(self.name) from error
 
     def _reading(self) -> AbstractContextManager[object]:
         return self._writer.reading() if self._writer else nullcontext()

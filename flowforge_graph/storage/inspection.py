@@ -105,10 +105,18 @@ class DanglingTrigger:
     missing_workflow_ids: tuple[str, ...]
 
 
+def _missing_file(database: Database) -> Path | None:
+    name = database.url.database if database.is_sqlite else None
+    if not name or name.startswith((":memory:", "file:")) or Path(name).exists():
+        return None
+    return Path(name)
+
+
 class Inspection:
     """Questions about one database. ``target`` is a URL or an Engine, as of the engine.
 
-    Nothing is connected before the first question. Every question raises DatabaseError where it cannot be answered.
+    Nothing is connected before the first question. Every question raises DatabaseError where it cannot be answered. So
+    does making one where a SQLite file is missing: to ask would make it.
     """
 
     def __init__(
@@ -117,6 +125,9 @@ class Inspection:
         self.database = Database(
             target, schema=schema, table_prefix=table_prefix, monotonic=monotonic, facts=Facts(), only_looks=True
         )
+        missing = _missing_file(self.database)
+        if missing is not None:
+            raise DatabaseError(f"there is no file {missing}: correct the URL, or make the database by applying a file")
         self._tables = tables = self.database.tables
         self._workflows, self._triggers, self._changes = WorkflowRows(tables), TriggerRows(tables), ChangeRows(tables)
         self._health = HealthRows(tables)

@@ -36,6 +36,21 @@ def test_a_newer_database_is_refused(stored: Cli, folder: Path) -> None:
         assert answer.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", ["workflows list", "triggers list", "executions show x", "export", "complete x"])
+def test_what_only_reads_makes_no_tables_in_a_database_of_others(cli: Cli, folder: Path, words: str) -> None:
+    """A wrong URL is found as empty as it is of ours, which is said, and left as it was."""
+    with sqlite3.connect(folder / "others.db") as connection:
+        connection.execute("CREATE TABLE customers (id)")
+    connection.close()
+    more = ["--workflow", "a", "--status", "completed"] if words.startswith("complete") else []
+    answer = cli(*words.split(), *more, "--database", "sqlite:///others.db")
+    assert answer.code in {0, 4}
+    assert answer.err.startswith("note: sqlite:///others.db has no workflows yet\n")
+    with sqlite3.connect(folder / "others.db") as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("customers",)]
+    connection.close()
+
+
 def test_a_read_only_database_can_be_read_and_not_written(stored: Cli, write_file: WriteFile) -> None:
     """Reading works; writing is exit code 1 in one sentence."""
     url = "sqlite:///file:flowforge.db?mode=ro&uri=true"

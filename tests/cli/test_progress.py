@@ -6,10 +6,11 @@ import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from flowforge_graph.cli.cascades import Change
-from flowforge_graph.cli.progress import change_lines, live_view, rows_that_fit
+from flowforge_graph.cli.progress import PlainLines, change_lines, live_view, rows_that_fit
 from flowforge_graph.model import Execution
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -47,6 +48,14 @@ def ended(number: int = 1, status: str = "completed", **fields: Any) -> Executio
 def lines(before: Execution | None, now: Execution) -> list[str]:
     """What is said of a change."""
     return change_lines(Change(before=before, now=now), NOW)
+
+
+def test_that_it_stops_is_said_once_without_a_terminal_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever pressed Ctrl-C behind a pipe hears that it was heard."""
+    plain = PlainLines()
+    for stopping in (False, True, True):
+        plain.show([], [running()], NOW, stopping=stopping)
+    assert capsys.readouterr().err == "12:00:00Z stopping; Ctrl-C again does not wait for it\n"
 
 
 def test_starts_and_ends_are_said_once() -> None:

@@ -76,6 +76,14 @@ def engine(make_engine: MakeEngine, server_clock: FixedClock) -> TriggerEngine:
 # Health
 
 
+def test_a_missing_file_is_the_only_finding_and_stays_missing(tmp_path: Path) -> None:
+    """To ask would make it."""
+    (finding,) = examine(f"sqlite:///{tmp_path / 'none.db'}")
+    assert (finding.check, finding.state) == ("database", "problem")
+    assert "there is no file" in finding.message
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", ["sqlite_url", "durable_postgres_url"])
 def test_a_healthy_database_is_well(kind: str, request: pytest.FixtureRequest) -> None:
     """With workflows, schedules, history and a running execution that gives signs of life: every line is ok."""
@@ -121,7 +129,7 @@ def test_a_database_that_cannot_be_reached_is_one_clear_line(tmp_path: Path, clo
     (tmp_path / "text.db").write_text("not a database" * 100)
     for url, said in (
         (f"postgresql+psycopg://nobody@/none?host={tmp_path}", "start it, or correct the URL"),
-        (f"sqlite:///{tmp_path}/nowhere/flowforge.db", "unable to open database file"),
+        (f"sqlite:///{tmp_path}/nowhere/flowforge.db", "there is no file"),
         (f"sqlite:///{tmp_path}/text.db", "file is not a database"),
         ("mysql://x@y/z", "must be SQLite or PostgreSQL"),
     ):

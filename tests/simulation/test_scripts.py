@@ -53,6 +53,15 @@ def test_an_unknown_word_is_refused() -> None:
         Simulation.replay("dance(node=0)")
 
 
+@pytest.mark.parametrize(
+    "point", ["befor write 1", "before comit 1", "before write", "before write 0", "after write 1"]
+)
+def test_a_crash_at_no_point_is_refused(point: str) -> None:
+    """A misspelt point would never be reached, and the script would prove nothing."""
+    with pytest.raises(ValueError, match="crash_at must be a point like 'before write 2'"):
+        parse_script(f"tick(node=0, crash_at='{point}')")
+
+
 def test_a_step_is_shown_as_a_call() -> None:
     """With its disturbances at the end."""
     disturbed = Step(

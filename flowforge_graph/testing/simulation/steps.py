@@ -10,11 +10,14 @@ A script is one step a line, each written like a call::
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 _FRAME = ("node", "crash_at", "meanwhile", "meanwhile_at")
+
+_POINT = re.compile(r"(before (begin|write|commit|start)|after (commit|start)) [1-9][0-9]*")
 
 # Between two transactions: nobody else can write within one.
 PLACES_FOR_OTHERS = ("before begin", "after commit", "before start", "after start")
@@ -40,6 +43,10 @@ class Step:
     meanwhile_at: str | None = None
 
     def __post_init__(self) -> None:
+        if self.crash_at is not None and not _POINT.fullmatch(self.crash_at):
+            raise ValueError(
+                f"crash_at must be a point like 'before write 2' or 'after commit 1', not {self.crash_at!r}"
+            )
         if self.meanwhile_at is not None and not self.meanwhile_at.startswith(PLACES_FOR_OTHERS):
             raise ValueError(f"meanwhile_at must be one of {', '.join(PLACES_FOR_OTHERS)}, not {self.meanwhile_at!r}")
 
