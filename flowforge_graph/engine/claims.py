@@ -55,10 +55,13 @@ class Claims:
     def claim_due(self, limit: int, *, now: int) -> list[Claim]:
         """Claim at most ``limit`` due executions for a host that starts them itself."""
         claims: list[Claim] = []
+
+        def left() -> int:
+            return limit - len(claims)
+
         is_more = True
-        while is_more and len(claims) < limit:
-            left = limit - len(claims)
-            more, is_more = self.claim_together(lambda left=left: left, now=now)  # type: ignore[misc]
+        while is_more and left():
+            more, is_more = self.claim_together(left, now=now)
             claims += more
         return claims
 
