@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -110,19 +111,18 @@ meanwhile=prune(node=0, age=-3600), meanwhile_at='after commit 1')
 
 def test_a_crash_takes_the_open_transaction_and_nothing_else() -> None:
     """A process that dies leaves what was committed, and the database in memory lives on."""
-    database = SimulatedDatabase()
 
     def die(point: str) -> None:
         if point == "before commit":
             raise Crash
 
-    engine = TriggerEngine(database.engine, clock=FixedClock())
-    engine.create_workflow("kept")
-    database.reach = die
-    with pytest.raises(Crash):
-        engine.create_workflow("lost")
-    assert not database.is_in_transaction
-    assert set(database.rows().workflows) == {"kept"}
+    with closing(SimulatedDatabase()) as database, TriggerEngine(database.engine, clock=FixedClock()) as engine:
+        engine.create_workflow("kept")
+        database.reach = die
+        with pytest.raises(Crash):
+            engine.create_workflow("lost")
+        assert not database.is_in_transaction
+        assert set(database.rows().workflows) == {"kept"}
 
 
 def test_the_long_command_prints_a_summary(capsys: pytest.CaptureFixture[str]) -> None:

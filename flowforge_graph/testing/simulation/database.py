@@ -58,6 +58,10 @@ class SimulatedDatabase:
         for table in reversed(tables_for().metadata.sorted_tables):
             self.raw.execute(f"DELETE FROM {table.name}")
 
+    def close(self) -> None:
+        """Close the one connection, and with it let all rows go."""
+        self.engine.dispose()
+
     def _before(self, _: object, __: object, statement: str, *___: object) -> None:
         kind = _KINDS.get(statement[:6].split(" ", 1)[0])
         if kind is not None:
