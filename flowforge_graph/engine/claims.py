@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -136,7 +136,12 @@ class Claims:
         return self._context.store.database.run(work)
 
     def release(self, claim: Claim) -> None:
-        """Hand an execution back: it is pending again at once. If it had not started, the attempt is not counted."""
+        """Hand an execution back: it is pending again at once. If it had not started, the attempt is not counted.
+
+        One that had started, and was its last attempt, ends as if its holder were lost (rule 10).
+        """
+        if self._is_last_attempt(claim.execution.attempt) and self._end_if_started(claim):
+            return
 
         def changes(connection: Connection) -> dict[str, object]:
             state = self._state(connection, claim)
@@ -228,6 +233,20 @@ class Claims:
             raise
         self._context.wake.call()
 
+    def _is_last_attempt(self, attempt: int) -> bool:
+        return attempt >= self._context.settings.max_attempts
+
+    def _end_if_started(self, claim: Claim) -> bool:
+        """End an execution whose holder gives it up after its last attempt; False where it had not started."""
+        with self._context.store.database.read() as connection:
+            state = self._state(connection, claim)
+        if state is None or state.status != "running":
+            return False
+        is_cancelled = state.cancel_requested_at is not None
+        error = f"its holder handed it back in attempt {claim.execution.attempt}, the last"
+        end = _end_of_lost(replace(_live(claim), cancel_requested=is_cancelled), error=error)
+        return bool(self._settle([end], [Guard(token=claim.token)]))
+
     def _state(self, connection: Connection, claim: Claim) -> AnyRow | None:
         return self._context.store.executions.claim_state(connection, claim.execution_id)
 
@@ -243,12 +262,9 @@ class Claims:
         return _Sighting(token=claim.token, renewals=claim.renewals, since=self._context.clock.monotonic())
 
     def _take_over(self, claim: LiveClaim) -> bool:
-        guard = Guard(token=claim.token, renewals=claim.renewals)
-        if claim.cancel_requested:
-            return bool(self._settle([_end(claim.execution_id, "cancelled", CANCEL_REQUESTED)], [guard]))
-        if claim.attempt >= self._context.settings.max_attempts:
-            error = f"its holder was lost {claim.attempt} times"
-            return bool(self._settle([_end(claim.execution_id, "failed", LOST, error)], [guard]))
+        if claim.cancel_requested or self._is_last_attempt(claim.attempt):
+            end = _end_of_lost(claim, error=f"its holder was lost {claim.attempt} times")
+            return bool(self._settle([end], [Guard(token=claim.token, renewals=claim.renewals)]))
         return self._context.store.database.run(lambda connection: self._make_pending(connection, claim))
 
     def _make_pending(self, connection: Connection, claim: LiveClaim) -> bool:
@@ -263,6 +279,13 @@ class Claims:
 
 def _end(execution_id: str, status: EndStatus, reason: str | None, error: str | None = None) -> Completion:
     return Completion(execution_id=execution_id, status=status, reason=reason, error=error)
+
+
+def _end_of_lost(claim: LiveClaim, *, error: str) -> Completion:
+    """How an execution ends that nobody will start again: as somebody asked, else as failed."""
+    if claim.cancel_requested:
+        return _end(claim.execution_id, "cancelled", CANCEL_REQUESTED)
+    return _end(claim.execution_id, "failed", LOST, error)
 
 
 def _is_lost(claim: Claim, state: AnyRow | None) -> bool:

@@ -463,5 +463,8 @@ class TriggerEngine:
             raise LeaseLost(claim.execution_id)
 
     def release(self, claim: Claim) -> None:
-        """Hand a claimed execution back: it is pending again. Raises LeaseLost."""
+        """Hand a claimed execution back: it is pending again. Raises LeaseLost.
+
+        One that had been marked running for the last of ``max_attempts`` ends ``failed``, reason ``lost``.
+        """
         self._claims.release(claim)

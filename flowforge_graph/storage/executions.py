@@ -348,8 +348,11 @@ class ExecutionRows:
         return renewed
 
     def claim_state(self, connection: Connection, execution_id: str, *, lock: bool = False) -> AnyRow | None:
-        """(claim_token, status) of an execution, its row locked where asked for."""
-        query = select(self._columns.claim_token, self._columns.status).where(self._columns.id == execution_id)
+        """(claim_token, status, cancel_requested_at) of an execution, its row locked where asked for."""
+        columns = self._columns
+        query = select(columns.claim_token, columns.status, columns.cancel_requested_at).where(
+            columns.id == execution_id
+        )
         return connection.execute(query.with_for_update() if lock else query).first()
 
     def mark_running(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from flowforge_graph import (
+    DependencyTrigger,
     DispatchError,
     Execution,
     InvalidTime,
@@ -397,6 +398,45 @@ def test_a_released_claim_is_pending_again(two: Two) -> None:
     assert holder.claim_due()[0].execution.attempt == 2
     with pytest.raises(LeaseLost):
         other.release(again)
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_what_is_released_in_its_last_attempt_ends(make_engine: MakeEngine, is_cancelled: bool) -> None:
+    """It had started, so that another start would be one more than max_attempts; its triggers are asked."""
+    engine = make_engine(max_attempts=2)
+    make_workflows(engine, "A", "B")
+    engine.create_trigger(
+        DependencyTrigger(workflow_id="B", depends_on_workflow_id="A", dependency_condition="on_failure")
+    )
+    engine.start("A", execution_id="one")
+    for _ in range(2):
+        (claim,) = engine.claim_due()
+        engine.mark_running(claim)
+        if is_cancelled and claim.execution.attempt == 2:
+            engine.cancel("one")
+        engine.release(claim)
+    ended = engine.get_execution("one")
+    if is_cancelled:
+        assert (ended.status, ended.reason, ended.error) == ("cancelled", "cancel_requested", None)
+        assert engine.claim_due() == []
+    else:
+        assert (ended.status, ended.reason, ended.attempt) == ("failed", "lost", 2)
+        assert ended.error == "its holder handed it back in attempt 2, the last"
+        assert [c.execution.workflow_id for c in engine.claim_due(9)] == ["B"]
+    with pytest.raises(LeaseLost):
+        engine.release(claim)
+
+
+def test_a_claim_of_the_last_attempt_that_never_started_is_pending_again(make_engine: MakeEngine) -> None:
+    """Its attempt is given back, so that it has one left."""
+    engine = make_engine(max_attempts=1)
+    make_workflows(engine, "A")
+    engine.start("A", execution_id="one")
+    for _ in range(3):
+        (claim,) = engine.claim_due()
+        assert claim.execution.attempt == 1
+        engine.release(claim)
+    assert engine.get_execution("one").status == "pending"
 
 
 def test_looking_from_two_threads_forgets_nobody(make_engine: MakeEngine) -> None:

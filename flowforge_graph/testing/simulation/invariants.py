@@ -236,6 +236,10 @@ def _may_end(change: Transition, before: ExecutionRow | None, ended: ExecutionRo
             return run.names(ended) and is_pending and (ended.status, ended.reason) == ("cancelled", "cancel_requested")
         case "delete_workflow":
             return ended.workflow_id == run.step.arguments["workflow"] and ended.reason == "workflow_deleted"
+        case "release":
+            if before is None or before.status != "running" or not run.holds(before):
+                return False
+            return ended.reason == _why_not_again(change, before)
         case "dispatch" | "claim_due":
             return before is not None and _may_end_by_itself(change, before, ended)
     return False
@@ -247,11 +251,16 @@ def _may_end_by_itself(change: Transition, before: ExecutionRow, ended: Executio
     if (ended.status, ended.reason) == ("failed", "dispatch_failed"):
         return before.claim_token in run.tokens
     if before.claim is not None:
-        is_out_of_attempts = before.attempt >= change.settings.max_attempts
-        why = "cancel_requested" if before.cancel_requested_at is not None else "lost" if is_out_of_attempts else None
-        return ended.reason == why and _is_lost(change, before)
+        return ended.reason == _why_not_again(change, before) and _is_lost(change, before)
     reasons = {reason_to_cancel(rows, before) for rows in run.seen}
     return ended.status == "cancelled" and ended.reason in reasons - {None}
+
+
+def _why_not_again(change: Transition, before: ExecutionRow) -> str:
+    """Why an execution that its holder lost or gave up is not started again; empty if it is."""
+    if before.cancel_requested_at is not None:
+        return "cancel_requested"
+    return "lost" if before.attempt >= change.settings.max_attempts else ""
 
 
 def _is_lost(change: Transition, before: ExecutionRow) -> bool:
