@@ -38,12 +38,12 @@ def list_executions(
     ] = 50,
 ) -> None:
     """List executions, newest first."""
-    from flowforge_graph.wire import execution_document
+    from flowforge_graph.wire import ExecutionDocument
 
     with session.engine() as engine:
         executions = engine.list_executions(workflow_id=workflow, status=status, trigger_type=trigger_type, limit=limit)
     session.answer(
-        {"executions": [execution_document(execution) for execution in executions]},
+        {"executions": [ExecutionDocument.of(execution).as_json() for execution in executions]},
         lambda: _print_table(executions),
     )
 
@@ -53,14 +53,14 @@ def show(session: Session, execution: ExecutionArgument) -> None:
 
     Why it started, how it ended, what it started and skipped, and its output.
     """
-    from flowforge_graph.wire import execution_document, verdict_document
+    from flowforge_graph.wire import VerdictDocument, WholeExecutionDocument
 
     with session.engine() as engine:
         found, verdicts = engine.get_execution(execution), engine.get_verdicts(execution)
     session.answer(
         {
-            "execution": {**execution_document(found), "output": found.output},
-            "verdicts": [verdict_document(verdict) for verdict in verdicts],
+            "execution": WholeExecutionDocument.of(found).as_json(),
+            "verdicts": [VerdictDocument.of(verdict).as_json() for verdict in verdicts],
         },
         lambda: print_lines(_described(found, verdicts)),
     )
@@ -71,7 +71,7 @@ def cancel(session: Session, execution: ExecutionArgument) -> None:
 
     A pending one ends at once; whoever runs a running one is asked to stop it.
     """
-    from flowforge_graph.wire import execution_document
+    from flowforge_graph.wire import ExecutionDocument
 
     with session.engine() as engine:
         found = engine.cancel(execution)
@@ -80,7 +80,7 @@ def cancel(session: Session, execution: ExecutionArgument) -> None:
         if found.has_ended
         else f"asked for execution {found.id} of {found.workflow_id} to be stopped"
     )
-    session.answer({"execution": execution_document(found)}, lambda: print_lines([sentence]))
+    session.answer({"execution": ExecutionDocument.of(found).as_json()}, lambda: print_lines([sentence]))
 
 
 def _print_table(executions: Sequence[Execution]) -> None:

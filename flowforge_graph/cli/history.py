@@ -40,11 +40,11 @@ def complete(
     starts nothing; another status is a conflict (exit code 1). An execution that was never seen is recorded if its
     workflow exists.
     """
-    from flowforge_graph.wire import completion_document
+    from flowforge_graph.wire import CompletionDocument
 
     with session.engine() as engine:
         result = engine.complete(execution, status, workflow_id=workflow, error=error)
-    session.answer(completion_document(result), lambda: print_lines(_lines(result)))
+    session.answer(CompletionDocument.of(result).as_json(), lambda: print_lines(_lines(result)))
 
 
 def prune(

@@ -11,7 +11,7 @@ from flowforge_graph.cli.text import count, duration, last_lines, shown
 from flowforge_graph.cli.wording import why_ended, why_skipped, why_started
 from flowforge_graph.model import Execution, Verdict
 from flowforge_graph.model.executions import CANCEL_REQUESTED
-from flowforge_graph.wire import execution_document, verdict_document
+from flowforge_graph.wire import VerdictDocument, WholeExecutionDocument
 
 # Deeper cascades are listed in order instead of drawn as a tree, which would become wider than any terminal.
 _DEEPEST_TREE: Final = 16
@@ -52,8 +52,12 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
         "success": outcome.status == "completed",
         "status": outcome.status,
         "rootExecutionIds": [e.id for e in outcome.executions if e.id == e.root_execution_id],
-        "executions": [{**execution_document(e), "output": e.output} for e in outcome.executions],
-        "verdicts": [verdict_document(v) for e in outcome.executions for v in outcome.verdicts.get(e.id, ())],
+        "executions": [WholeExecutionDocument.of(e).as_json() for e in outcome.executions],
+        "verdicts": [
+            VerdictDocument.of(verdict).as_json()
+            for execution in outcome.executions
+            for verdict in outcome.verdicts.get(execution.id, ())
+        ],
     }
 
 

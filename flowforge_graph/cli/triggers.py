@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
@@ -84,13 +84,14 @@ def list_triggers(
     workflow: Annotated[str | None, typer.Argument(metavar="[WORKFLOW]", help="Only this workflow's.")] = None,
 ) -> None:
     """List triggers, newest first."""
-    from flowforge_graph.wire import trigger_document
+    from flowforge_graph.wire import TriggerDocument
 
     with session.engine() as engine:
         triggers = engine.list_triggers() if workflow is None else engine.get_triggers(workflow)
-        names = _workflow_names(engine)
+        names = _upstream_names(engine, triggers)
     session.answer(
-        {"triggers": [trigger_document(trigger, names) for trigger in triggers]}, lambda: _print_table(triggers)
+        {"triggers": [TriggerDocument.of(trigger, names).as_json() for trigger in triggers]},
+        lambda: _print_table(triggers),
     )
 
 
@@ -206,13 +207,13 @@ def history(
     ] = 10,
 ) -> None:
     """List the executions that a trigger started, newest first."""
-    from flowforge_graph.wire import history_document
+    from flowforge_graph.wire import HistoryDocument
 
     with session.engine() as engine:
         executions = engine.get_trigger_history(trigger, limit=limit)
     rows = [(e.id, e.status, instant(e.created_at), duration(e.duration_ms)) for e in executions]
     session.answer(
-        history_document(executions),
+        HistoryDocument.of(executions).as_json(),
         lambda: print_table(
             ("EXECUTION", "STATUS", "TRIGGERED", "TOOK"), rows, nothing="this trigger has started nothing yet"
         ),
@@ -266,16 +267,17 @@ def _json_object(text: str) -> Any:
         raise Refusal(f"--event-config must be a JSON object, not {shown(text[:80])!r}") from error
 
 
-def _workflow_names(engine: TriggerEngine) -> dict[str, str]:
-    return {workflow.id: workflow.name for workflow in engine.list_workflows()}
+def _upstream_names(engine: TriggerEngine, triggers: Iterable[AnyTrigger]) -> dict[str, str]:
+    return engine.get_workflow_names({t.depends_on_workflow_id for t in triggers if t.trigger_type == "dependency"})
 
 
 def _answer(session: Session, engine: TriggerEngine, trigger: AnyTrigger, done: str) -> None:
     from flowforge_graph.cli.wording import trigger_rule
-    from flowforge_graph.wire import trigger_document
+    from flowforge_graph.wire import TriggerDocument
 
+    document = TriggerDocument.of(trigger, _upstream_names(engine, [trigger])).as_json()
     sentence = f"{done} trigger {trigger.id}: {trigger.workflow_id} starts {trigger_rule(trigger)}"
-    session.answer({"trigger": trigger_document(trigger, _workflow_names(engine))}, lambda: print_lines([sentence]))
+    session.answer({"trigger": document}, lambda: print_lines([sentence]))
 
 
 def _print_table(triggers: Sequence[AnyTrigger]) -> None:

@@ -14,8 +14,7 @@ from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import count, instant, shown
 
 if TYPE_CHECKING:
-    from flowforge_graph.engine import TriggerEngine
-    from flowforge_graph.model import AnyTrigger, Run, Workflow, WorkflowDeletion
+    from flowforge_graph.model import AnyTrigger, Run, TriggerSummary, Workflow, WorkflowDeletion
 
 
 def register(app: typer.Typer) -> None:
@@ -30,17 +29,17 @@ def list_workflows(session: Session) -> None:
 
     By id, each with its next scheduled run and the number of its triggers.
     """
-    from flowforge_graph.wire import workflow_document
+    from flowforge_graph.wire import WorkflowDocument
 
     with session.engine() as engine:
-        workflows, triggers = engine.list_workflows(), _triggers_by_workflow(engine)
-    documents = [workflow_document(workflow, triggers.get(workflow.id, [])) for workflow in workflows]
+        workflows = engine.list_workflows()
+        summaries = engine.summarize_triggers([workflow.id for workflow in workflows])
     rows = [
-        (w.id, w.name, what_runs(w.run), str(len(triggers.get(w.id, []))), _next_run(triggers.get(w.id, [])))
+        (w.id, w.name, what_runs(w.run), str(summaries[w.id].trigger_count), instant(summaries[w.id].next_run_at))
         for w in workflows
     ]
     session.answer(
-        {"workflows": documents},
+        {"workflows": [WorkflowDocument.of(workflow, summaries[workflow.id]).as_json() for workflow in workflows]},
         lambda: print_table(
             ("WORKFLOW", "NAME", "RUN", "TRIGGERS", "NEXT RUN"), rows, nothing="there are no workflows"
         ),
@@ -52,13 +51,16 @@ def show(session: Session, workflow: WorkflowArgument) -> None:
 
     What it runs, what starts it, and what it starts.
     """
-    from flowforge_graph.wire import workflow_document
+    from flowforge_graph.wire import WorkflowDocument
 
     with session.engine() as engine:
         found = engine.get_workflow(workflow)
+        summary = engine.summarize_triggers([workflow])[workflow]
         triggers = engine.get_triggers(workflow)
         starts = [link.workflow_id for link in engine.get_dependency_graph(workflow).downstream]
-    session.answer({"workflow": workflow_document(found, triggers)}, lambda: _print(found, triggers, starts))
+    session.answer(
+        {"workflow": WorkflowDocument.of(found, summary).as_json()}, lambda: _print(found, summary, triggers, starts)
+    )
 
 
 def delete(
@@ -71,14 +73,14 @@ def delete(
     Every trigger into and out of it goes, and its pending executions are cancelled. On a terminal it asks first. Its
     history stays.
     """
-    from flowforge_graph.wire import deletion_document
+    from flowforge_graph.wire import DeletionDocument
 
     with session.engine() as engine:
         engine.get_workflow(workflow)
         if not yes and is_terminal(sys.stdin) and is_terminal(sys.stderr):
             typer.confirm(f"Delete workflow '{shown(workflow)}' and its triggers?", abort=True, err=True)
         deletion = engine.delete_workflow(workflow)
-    session.answer(deletion_document(deletion), lambda: print_lines(_what_went(deletion)))
+    session.answer(DeletionDocument.of(deletion).as_json(), lambda: print_lines(_what_went(deletion)))
 
 
 def what_runs(run: Run | None) -> str:
@@ -93,19 +95,7 @@ def what_runs(run: Run | None) -> str:
     return document.get("python") or document.get("prefect") or "-"
 
 
-def _triggers_by_workflow(engine: TriggerEngine) -> dict[str, list[AnyTrigger]]:
-    triggers: dict[str, list[AnyTrigger]] = {}
-    for trigger in engine.list_triggers():
-        triggers.setdefault(trigger.workflow_id, []).append(trigger)
-    return triggers
-
-
-def _next_run(triggers: Sequence[AnyTrigger]) -> str:
-    fire_times = [t.next_run_at for t in triggers if t.trigger_type == "scheduled" and t.enabled and t.next_run_at]
-    return instant(min(fire_times, default=None))
-
-
-def _print(workflow: Workflow, triggers: Sequence[AnyTrigger], starts: Sequence[str]) -> None:
+def _print(workflow: Workflow, summary: TriggerSummary, triggers: Sequence[AnyTrigger], starts: Sequence[str]) -> None:
     from flowforge_graph.cli.wording import trigger_rule
 
     facts = [
@@ -116,7 +106,7 @@ def _print(workflow: Workflow, triggers: Sequence[AnyTrigger], starts: Sequence[
         ("in folder", workflow.run_folder),
         ("tags", ", ".join(workflow.tags)),
         ("source", workflow.source),
-        ("next run", _next_run(triggers)),
+        ("next run", instant(summary.next_run_at)),
         *(("started by", f"{trigger_rule(trigger)}  [{trigger.id}]") for trigger in triggers),
         ("starts", ", ".join(dict.fromkeys(starts))),
     ]

@@ -13,6 +13,7 @@ from flowforge_graph.errors import (
     ExecutionNotFound,
     InvalidExecution,
     InvalidTrigger,
+    InvalidWorkflow,
     TriggerNotFound,
     WorkflowNotFound,
     shown,
@@ -27,6 +28,7 @@ from flowforge_graph.model import (
     DependencyValidation,
     Execution,
     ScheduleDrop,
+    TriggerSummary,
     Workflow,
 )
 from flowforge_graph.model.ids import is_storable_text
@@ -55,10 +57,27 @@ class Questions:
             raise WorkflowNotFound(workflow_id)
         return workflow
 
-    def workflows(self) -> list[Workflow]:
-        """All workflows, by id."""
+    def workflows(self, *, after: str | None = None, limit: int | None = None) -> list[Workflow]:
+        """At most ``limit`` workflows by id, those after that id."""
+        if not _could_be_stored(after):
+            raise InvalidWorkflow(f"after must be a workflow id, not {shown(after)}")
+        most = None if limit is None else checked_limit(limit)
         with self._context.store.database.read() as connection:
-            return self._context.store.workflows.all(connection)
+            return self._context.store.workflows.page(connection, after=after, limit=most)
+
+    def workflow_names(self, workflow_ids: Collection[str]) -> dict[str, str]:
+        """The names of those that exist."""
+        wanted = [*filter(is_storable_text, workflow_ids)]
+        if not wanted:
+            return {}
+        with self._context.store.database.read() as connection:
+            return self._context.store.workflows.names_of(connection, wanted)
+
+    def trigger_summaries(self, workflow_ids: Collection[str]) -> dict[str, TriggerSummary]:
+        """What starts each of these workflows, in numbers."""
+        with self._context.store.database.read() as connection:
+            stored = self._context.store.triggers.summaries(connection, [*filter(is_storable_text, workflow_ids)])
+        return {workflow_id: stored.get(workflow_id, TriggerSummary()) for workflow_id in workflow_ids}
 
     def trigger(self, trigger_id: str) -> AnyTrigger:
         """One trigger."""

@@ -43,6 +43,7 @@ from flowforge_graph.model import (
     PruneResult,
     ScheduleDrop,
     TickResult,
+    TriggerSummary,
     Verdict,
     Workflow,
     WorkflowDeletion,
@@ -153,9 +154,17 @@ class TriggerEngine:
         """The workflow of this id. Raises WorkflowNotFound."""
         return self._questions.workflow(workflow_id)
 
-    def list_workflows(self) -> list[Workflow]:
-        """All workflows, by id."""
-        return self._questions.workflows()
+    def list_workflows(self, *, after: str | None = None, limit: int | None = None) -> list[Workflow]:
+        """All workflows, by id; or at most ``limit`` of them, those after the id ``after``."""
+        return self._questions.workflows(after=after, limit=limit)
+
+    def get_workflow_names(self, workflow_ids: Collection[str]) -> dict[str, str]:
+        """The names of those of these workflows that exist, by id: one query."""
+        return self._questions.workflow_names(workflow_ids)
+
+    def summarize_triggers(self, workflow_ids: Collection[str]) -> dict[str, TriggerSummary]:
+        """How many triggers start each of these workflows and when its next schedule fires, by id: one query."""
+        return self._questions.trigger_summaries(workflow_ids)
 
     def delete_workflow(self, workflow_id: str) -> WorkflowDeletion:
         """Delete a workflow with every trigger into and out of it; answers what went. Raises WorkflowNotFound.

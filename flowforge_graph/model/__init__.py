@@ -8,6 +8,7 @@ from flowforge_graph.model.answers import (
     PruneResult,
     ScheduleDrop,
     TickResult,
+    TriggerSummary,
     WorkflowDeletion,
 )
 from flowforge_graph.model.completions import Completion, CompletionResult, ReasonCode, Verdict
@@ -64,6 +65,7 @@ __all__ = [
     "ScheduledTrigger",
     "TickResult",
     "Trigger",
+    "TriggerSummary",
     "TriggerType",
     "Verdict",
     "Workflow",

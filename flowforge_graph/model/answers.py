@@ -30,6 +30,13 @@ class DependencyGraph(Value):
     downstream: tuple[DependencyLink, ...]
 
 
+class TriggerSummary(Value):
+    """What starts one workflow, in numbers: how many triggers, and the next fire time of its enabled schedules."""
+
+    trigger_count: int = 0
+    next_run_at: Instant | None = None
+
+
 class WorkflowDeletion(Value):
     """What went with a deleted workflow: its triggers (in and out) and its pending executions."""
 

@@ -14,6 +14,7 @@ from flowforge_graph.model import (
     TRIGGER_CLASSES,
     AnyTrigger,
     ScheduledTrigger,
+    TriggerSummary,
     parse_trigger,
 )
 from flowforge_graph.model.ids import is_storable_text
@@ -151,6 +152,20 @@ class TriggerRows:
             .with_for_update(skip_locked=True)
         )
         return [(row.seq, _schedule_of(row)) for row in connection.execute(query)]
+
+    def summaries(self, connection: Connection, workflow_ids: Collection[str]) -> dict[str, TriggerSummary]:
+        """How many triggers start each of these workflows, and the next fire time of its enabled schedules, by id."""
+        columns, found = self._columns, dict[str, TriggerSummary]()
+        next_run_at = func.min(columns.next_run_at).filter(columns.enabled == 1)
+        for batch in in_batches(sorted(workflow_ids)):
+            query = (
+                select(columns.workflow_id, func.count(), next_run_at)
+                .where(columns.workflow_id.in_(batch))
+                .group_by(columns.workflow_id)
+            )
+            for workflow_id, count, seconds in connection.execute(query):
+                found[workflow_id] = TriggerSummary(trigger_count=count, next_run_at=to_instant(seconds))
+        return found
 
     def next_due_at(self, connection: Connection) -> int | None:
         """The earliest ``next_run_at`` of an enabled schedule of the engine's."""

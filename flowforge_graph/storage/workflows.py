@@ -20,6 +20,9 @@ class WorkflowRows:
     def __init__(self, tables: Tables) -> None:
         self._table = tables.workflows
         self._by_id = self._table.c.id
+        self._names_of_ids = select(self._table.c.id, self._table.c.name).where(
+            self._by_id.in_(bindparam("ids", expanding=True))
+        )
         self._of_ids = select(self._table).where(self._by_id.in_(bindparam("ids", expanding=True)))
 
     def get(self, connection: Connection, workflow_id: str) -> Workflow | None:
@@ -37,9 +40,23 @@ class WorkflowRows:
             found.update((row.id, workflow_of(row)) for row in rows)
         return found
 
+    def page(self, connection: Connection, *, after: str | None, limit: int | None) -> list[Workflow]:
+        """At most ``limit`` workflows (None: all), by id, those after that id."""
+        query = select(self._table).order_by(self._by_id).limit(limit)
+        if after is not None:
+            query = query.where(self._by_id > after)
+        return [workflow_of(row) for row in connection.execute(query)]
+
     def all(self, connection: Connection) -> list[Workflow]:
         """All workflows, by id."""
-        return [workflow_of(row) for row in connection.execute(select(self._table).order_by(self._by_id))]
+        return self.page(connection, after=None, limit=None)
+
+    def names_of(self, connection: Connection, workflow_ids: Collection[str]) -> dict[str, str]:
+        """The names of those of these ids that exist, by id."""
+        found: dict[str, str] = {}
+        for batch in in_batches(sorted(workflow_ids)):
+            found.update((row.id, row.name) for row in connection.execute(self._names_of_ids, {"ids": batch}))
+        return found
 
     def names(self, connection: Connection) -> Sequence[AnyRow]:
         """(id, name) of all workflows, for the graph."""
