@@ -37,6 +37,8 @@ __all__ = [
     "DatabaseError",
     "DatabaseNewer",
     "DatabaseUnreachable",
+    "DeploymentError",
+    "DeploymentNotFound",
     "DispatchError",
     "DuplicateTrigger",
     "ExecutionConflict",
@@ -182,6 +184,12 @@ class ExecutionNotFound(_NotFound):
     kind = "execution"
 
 
+class DeploymentNotFound(_NotFound):
+    """Prefect has no deployment of this trigger."""
+
+    kind = "deployment of trigger"
+
+
 # What contradicts something stored.
 
 
@@ -230,6 +238,18 @@ class DispatchError(_Sentence, RuntimeError):
 
 class PermanentDispatchError(DispatchError):
     """The executor can never start this execution: no retry will help."""
+
+
+# What Prefect says of deployments.
+
+
+class DeploymentError(_Sentence, RuntimeError):
+    """A Prefect deployment could not be looked at or changed; ``details`` is what was answered."""
+
+    def __init__(self, message: str, details: str | None = None) -> None:
+        super().__init__(message)
+        self.args = (message, details)
+        self.details = details
 
 
 # What the database says.

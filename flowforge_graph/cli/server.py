@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
+from flowforge_graph.cli.api_server import ApiOptions, ApiServer
 from flowforge_graph.cli.exits import ExitCode, say, without_password
 from flowforge_graph.cli.interrupts import Interrupts
-from flowforge_graph.cli.logs import show_as_json, show_more
+from flowforge_graph.cli.logs import show_as_json, show_more, show_servers_errors
 from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import count, duration, instant, shown
 from flowforge_graph.cli.wording import why_started
@@ -26,21 +28,38 @@ from flowforge_graph.model import Execution
 # The longest between two looks at schedules, at what others completed, and at signals.
 _STEP_SECONDS: Final = 0.5
 _LONGEST_BACKOFF_SECONDS: Final = 30.0
+_LONGEST_TURN_SECONDS: Final = 60.0
 
 
-def serve_until_stopped(session: Session, *, grace_seconds: float, as_json: bool) -> int:
+def serve_until_stopped(session: Session, *, api: ApiOptions | None, grace_seconds: float, as_json: bool) -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit code. ``as_json``: log each fact as a JSON object."""
     if as_json:
         show_as_json()
     show_more(logging.INFO if as_json else logging.WARNING)
+    show_servers_errors()
     executor, clock = LocalExecutor(), SystemClock()
     with Interrupts() as interrupts, session.engine(executor, may_create=True) as engine:
         server = Server(engine, executor, clock, interrupts, as_json=as_json)
-        server.log(f"serving {without_password(shown(session.database))}; Ctrl-C stops")
-        server.serve()
-        server.wait_for_what_runs(grace_seconds)
+        with _api(engine, api, server.dead_loops) as url:
+            where = f", API on {url}" if url else ""
+            server.log(f"serving {without_password(shown(session.database))}{where}; Ctrl-C stops")
+            server.serve()
+            # Flows that run elsewhere still tell of their ends meanwhile.
+            server.wait_for_what_runs(grace_seconds)
     server.log("stopped")
     return ExitCode.INTERRUPTED if interrupts.received == signal.SIGINT else ExitCode.OK
+
+
+@contextmanager
+def _api(
+    engine: TriggerEngine, options: ApiOptions | None, dead_loops: Callable[[], Sequence[str]]
+) -> Iterator[str | None]:
+    """The API while the block runs, and where it listens; nothing without options."""
+    if options is None:
+        yield None
+        return
+    with ApiServer(engine, options, dead_loops) as server:
+        yield server.url
 
 
 class Server:
@@ -62,6 +81,12 @@ class Server:
         self._as_json = as_json
         self._running: frozenset[str] = frozenset()
         self._faults = 0
+        self._last_turn = clock.monotonic()
+
+    def dead_loops(self) -> list[str]:
+        """The loop, where it has not come round for longer than any back-off; also once it was told to stop."""
+        is_late = self._clock.monotonic() - self._last_turn > _LONGEST_TURN_SECONDS
+        return ["the scheduler and dispatcher"] if is_late or self._interrupts else []
 
     def log(self, message: str) -> None:
         """One line with the time, on stderr."""
@@ -73,6 +98,7 @@ class Server:
     def serve(self) -> None:
         """Tick and dispatch until a signal comes."""
         while not self._interrupts:
+            self._last_turn = self._clock.monotonic()
             try:
                 self._turn()
                 self._faults = 0

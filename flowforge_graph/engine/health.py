@@ -18,6 +18,10 @@ class HealthChecks:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    def schema_is_current(self) -> bool:
+        """Whether the database is still at the version that this package knows."""
+        return self._context.store.database.is_current()
+
     def health(self) -> Health:
         """Count, one query each."""
         rows, instant = self._context.store.health, self._context.now()

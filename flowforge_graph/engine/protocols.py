@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from flowforge_graph.model import EndStatus, Execution, Workflow
+from flowforge_graph.model import Deployment, EndStatus, Execution, ScheduledTrigger, Workflow
 
 
 class Clock(Protocol):
@@ -48,6 +48,28 @@ class Renewal:
 
     lost: frozenset[str] = frozenset()
     cancel_requested: frozenset[str] = frozenset()
+
+
+class Deployments(Protocol):
+    """The deployments that Prefect has of scheduled triggers.
+
+    Everything raises DeploymentError where Prefect does not answer.
+    """
+
+    def sync(self, trigger: ScheduledTrigger, workflow: Workflow) -> Deployment:
+        """Create or update the deployment of a trigger, whole."""
+
+    def find(self, trigger_id: str) -> Deployment | None:
+        """The deployment of a trigger as Prefect has it, None where it has none."""
+
+    def delete(self, trigger_id: str) -> bool:
+        """Delete the deployment of a trigger; False where there was none."""
+
+    def pause(self, trigger_id: str) -> Deployment | None:
+        """Let it start nothing more by itself; None where there is none."""
+
+    def resume(self, trigger_id: str) -> Deployment | None:
+        """Let it start by its schedule again; None where there is none."""
 
 
 class ExecutionHost(Protocol):

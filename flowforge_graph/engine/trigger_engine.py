@@ -17,10 +17,11 @@ from flowforge_graph.engine.completions import Completions
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.definition_writes import DefinitionWrites
 from flowforge_graph.engine.definitions import Definitions
+from flowforge_graph.engine.deployments import DeploymentSync
 from flowforge_graph.engine.dispatch import Dispatcher, HeldExecutions
 from flowforge_graph.engine.freshness import LiveGraph
 from flowforge_graph.engine.health import HealthChecks
-from flowforge_graph.engine.protocols import Clock, Executor
+from flowforge_graph.engine.protocols import Clock, Deployments, Executor
 from flowforge_graph.engine.pruning import Pruning
 from flowforge_graph.engine.questions import Questions, checked_limit
 from flowforge_graph.engine.settings import Settings
@@ -37,6 +38,7 @@ from flowforge_graph.model import (
     CompletionResult,
     DependencyGraph,
     DependencyValidation,
+    Deployment,
     EndStatus,
     Execution,
     Health,
@@ -60,6 +62,7 @@ class TriggerEngine:
             on opening.
         executor: what starts executions; None where the host runs them itself by ``claim_due``.
         clock: the source of time, the system's by default.
+        deployments: what Prefect has of scheduled triggers; None where no Prefect is connected.
         schema, table_prefix: keep our tables apart inside a host's database.
         settings: further numbers by keyword, see :class:`flowforge_graph.engine.settings.Settings`.
 
@@ -75,6 +78,7 @@ class TriggerEngine:
         *,
         executor: Executor | None = None,
         clock: Clock | None = None,
+        deployments: Deployments | None = None,
         schema: str | None = None,
         table_prefix: str = "",
         **settings: Any,
@@ -88,6 +92,7 @@ class TriggerEngine:
         settlements = Settlements(context)
         self._definitions = Definitions(context, DefinitionWrites(context, settlements))
         self._questions = Questions(context)
+        self._deployments = DeploymentSync(context, self._questions, deployments)
         self._starts = Starts(context)
         self._completions = Completions(context, settlements)
         self._ticks = Ticks(context)
@@ -225,11 +230,15 @@ class TriggerEngine:
 
     def enable_trigger(self, trigger_id: str) -> AnyTrigger:
         """Enable a trigger; a schedule is planned from now on. Raises TriggerNotFound."""
-        return self._definitions.update_trigger(trigger_id, {"enabled": True})
+        return self._with_deployment(self._definitions.update_trigger(trigger_id, {"enabled": True}))
 
     def disable_trigger(self, trigger_id: str) -> AnyTrigger:
         """Disable a trigger: it stays an edge of the graph and starts nothing. Raises TriggerNotFound."""
-        return self._definitions.update_trigger(trigger_id, {"enabled": False})
+        return self._with_deployment(self._definitions.update_trigger(trigger_id, {"enabled": False}))
+
+    def _with_deployment(self, trigger: AnyTrigger) -> AnyTrigger:
+        self._deployments.follow(trigger)
+        return trigger
 
     def get_trigger_history(self, trigger_id: str, limit: int = 10) -> list[Execution]:
         """The newest ``limit`` executions that this trigger started, newest first; also of one deleted since.
@@ -256,6 +265,23 @@ class TriggerEngine:
         Raises InvalidSchedule for the expression, the zone or the count, and InvalidTime for a naive ``start``.
         """
         return preview_schedule(cron_expression, timezone, count=count, start=start or self._clock.now())
+
+    # Deployments of scheduled triggers, where a Prefect is connected
+
+    def sync_deployment(self, trigger_id: str) -> Deployment:
+        """Create or update Prefect's deployment of a scheduled trigger.
+
+        Raises TriggerNotFound, InvalidTrigger for another kind, and DeploymentError where Prefect does not answer.
+        """
+        return self._deployments.sync(trigger_id)
+
+    def get_deployment(self, trigger_id: str) -> Deployment:
+        """Prefect's deployment of a scheduled trigger. Raises as :meth:`sync_deployment`, and DeploymentNotFound."""
+        return self._deployments.find(trigger_id)
+
+    def delete_deployment(self, trigger_id: str) -> bool:
+        """Delete Prefect's deployment of a scheduled trigger; False where there was none. Raises as the sync."""
+        return self._deployments.delete(trigger_id)
 
     # The graph
 
@@ -410,6 +436,10 @@ class TriggerEngine:
     def health(self) -> Health:
         """What waits and what runs now: counts for whoever watches, one query each. Raises DatabaseError."""
         return self._health.health()
+
+    def schema_is_current(self) -> bool:
+        """Whether no newer version of this package has migrated the database meanwhile. Raises DatabaseError."""
+        return self._health.schema_is_current()
 
     # Loops, for a host to call; none of them sleeps
 

@@ -427,6 +427,17 @@ class TriggerDeleted(Fact):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentNotFollowed(Fact):
+    """A trigger was enabled or disabled and Prefect did not answer: its deployment is as it was before."""
+
+    event = "deployment.not_followed"
+    sentence = "the Prefect deployment of trigger %(trigger_id)s was not paused or resumed: %(error)s"
+    level = logging.WARNING
+    trigger_id: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TriggerNotEvaluated(Fact):
     """A trigger could not be evaluated on a completion: it is skipped, its siblings are not."""
 
@@ -605,6 +616,7 @@ CATALOGUE: Final[tuple[type[Fact], ...]] = (
     TriggerCreated,
     TriggerChanged,
     TriggerDeleted,
+    DeploymentNotFollowed,
     TriggerNotEvaluated,
     TriggerSpoilt,
     GraphLoaded,

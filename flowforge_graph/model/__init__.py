@@ -4,6 +4,7 @@ from flowforge_graph.model.answers import (
     DependencyGraph,
     DependencyLink,
     DependencyValidation,
+    Deployment,
     Health,
     PruneResult,
     ScheduleDrop,
@@ -12,6 +13,7 @@ from flowforge_graph.model.answers import (
     WorkflowDeletion,
 )
 from flowforge_graph.model.completions import Completion, CompletionResult, ReasonCode, Verdict
+from flowforge_graph.model.events import Event, EventPage
 from flowforge_graph.model.executions import END_STATUSES, STATUSES, Claim, EndStatus, Execution, ExecutionStatus
 from flowforge_graph.model.triggers import (
     CONDITIONS,
@@ -49,7 +51,10 @@ __all__ = [
     "DependencyLink",
     "DependencyTrigger",
     "DependencyValidation",
+    "Deployment",
     "EndStatus",
+    "Event",
+    "EventPage",
     "EventTrigger",
     "Execution",
     "ExecutionStatus",

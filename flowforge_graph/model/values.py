@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
 
 from flowforge_graph.errors import (
     FlowforgeGraphError,
@@ -81,7 +80,7 @@ def _sentence_of(error: ValidationError, kind: type[Value], fields: Mapping[str,
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, FlowforgeGraphError):
         return cause
-    return kind.refusal(f"{_where(kind, fields)}{_complaint(detail, kind)}")
+    return kind.refusal(f"{_where(kind, fields)}{complaint(dict(detail), kind.model_fields)}")
 
 
 def _where(kind: type[Value], fields: Mapping[str, Any]) -> str:
@@ -89,14 +88,15 @@ def _where(kind: type[Value], fields: Mapping[str, Any]) -> str:
     return f"trigger of {shown(owner)}: " if isinstance(owner, str) and kind.__name__.endswith("Trigger") else ""
 
 
-def _complaint(detail: ErrorDetails, kind: type[Value]) -> str:
+def complaint(detail: Mapping[str, Any], known: Collection[str] = ()) -> str:
+    """What pydantic says of one field, in our words; ``known`` are the fields that there are."""
     field = ".".join(str(part) for part in detail["loc"]) or "value"
     context = detail.get("ctx", {})
     match detail["type"]:
         case "missing":
             return f"{field} is missing"
         case "extra_forbidden":
-            return f"there is no field {shown(field)}{_nearest(field, kind)}"
+            return f"there is no field {shown(field)}{_nearest(field, known)}"
         case "value_error":
             return str(context["error"])
         case "literal_error":
@@ -111,8 +111,8 @@ def _complaint(detail: ErrorDetails, kind: type[Value]) -> str:
             return f"{field}: {detail['msg'][:1].lower()}{detail['msg'][1:]}, not {shown(detail['input'])}"
 
 
-def _nearest(field: str, kind: type[Value]) -> str:
-    near = difflib.get_close_matches(field, kind.model_fields, n=1)
+def _nearest(field: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(field, known, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

@@ -150,10 +150,14 @@ class Database:
             return DatabaseUnreachable(sentence)
         return DatabaseError(sentence)
 
-    def _make_schema(self) -> None:
+    def is_current(self) -> bool:
+        """Whether the schema is at the version that this package knows."""
         with self.read() as connection:
-            if migrations.current_version(connection, self.tables) == migrations.HEAD:
-                return
+            return migrations.current_version(connection, self.tables) == migrations.HEAD
+
+    def _make_schema(self) -> None:
+        if self.is_current():
+            return
         with self.write() as connection:
             migrations.upgrade(connection, self.tables, prefix=self._prefix)
 

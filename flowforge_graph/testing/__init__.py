@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowforge_graph.testing.fakes import FixedClock, RecordingExecutor
+from flowforge_graph.testing.fakes import FixedClock, MemoryDeployments, RecordingExecutor
 
 if TYPE_CHECKING:
     from flowforge_graph.testing.simulation import Simulation
 
-__all__ = ["FixedClock", "RecordingExecutor", "Simulation"]
+__all__ = ["FixedClock", "MemoryDeployments", "RecordingExecutor", "Simulation"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
-from flowforge_graph.model import Execution, Workflow, as_instant
+from flowforge_graph.errors import DeploymentError
+from flowforge_graph.model import Deployment, Execution, ScheduledTrigger, Workflow, as_instant
 
 
 class FixedClock:
@@ -69,3 +70,64 @@ class RecordingExecutor:
     def started_workflow_ids(self) -> list[str]:
         """The workflows of the noted executions, in order."""
         return [execution.workflow_id for execution in self.started]
+
+
+class MemoryDeployments:
+    """Keeps the deployments of scheduled triggers in memory, as a Prefect would. Thread-safe.
+
+    Attributes:
+        stored: the deployments, by trigger id.
+        fault: what Prefect answers to everything from now on; None where it is well.
+    """
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Deployment] = {}
+        self.fault: str | None = None
+        self._lock = threading.Lock()
+
+    def sync(self, trigger: ScheduledTrigger, workflow: Workflow) -> Deployment:
+        """Store the deployment of a trigger. Raises DeploymentError where a fault is set."""
+        return self._put(
+            Deployment(
+                id=f"deployment-{trigger.id}",
+                name=f"flowforge-trigger-{trigger.id}",
+                trigger_id=trigger.id,
+                cron_expression=trigger.cron_expression,
+                timezone=trigger.timezone,
+                paused=not trigger.enabled,
+                details={"workflow": workflow.id},
+            )
+        )
+
+    def find(self, trigger_id: str) -> Deployment | None:
+        """The deployment of a trigger. Raises DeploymentError where a fault is set."""
+        self._meet_fault()
+        return self.stored.get(trigger_id)
+
+    def delete(self, trigger_id: str) -> bool:
+        """Forget the deployment of a trigger. Raises DeploymentError where a fault is set."""
+        self._meet_fault()
+        with self._lock:
+            return self.stored.pop(trigger_id, None) is not None
+
+    def pause(self, trigger_id: str) -> Deployment | None:
+        """Pause it. Raises DeploymentError where a fault is set."""
+        return self._set_paused(trigger_id, paused=True)
+
+    def resume(self, trigger_id: str) -> Deployment | None:
+        """Resume it. Raises DeploymentError where a fault is set."""
+        return self._set_paused(trigger_id, paused=False)
+
+    def _set_paused(self, trigger_id: str, *, paused: bool) -> Deployment | None:
+        deployment = self.find(trigger_id)
+        return None if deployment is None else self._put(deployment.evolve(paused=paused))
+
+    def _put(self, deployment: Deployment) -> Deployment:
+        self._meet_fault()
+        with self._lock:
+            self.stored[deployment.trigger_id] = deployment
+        return deployment
+
+    def _meet_fault(self) -> None:
+        if self.fault is not None:
+            raise DeploymentError("Prefect did not answer", self.fault)

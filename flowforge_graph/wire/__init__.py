@@ -1,6 +1,8 @@
 """What a JSON reader sees, on the command line and over REST: camelCase, instants as Unix seconds. Value → document."""
 
+from flowforge_graph.wire.deployments import DeploymentDocument
 from flowforge_graph.wire.documents import Document, unix_seconds
+from flowforge_graph.wire.events import EventDocument
 from flowforge_graph.wire.executions import (
     CompletionDocument,
     ExecutionDocument,
@@ -25,7 +27,9 @@ __all__ = [
     "DeletionDocument",
     "DependencyGraphDocument",
     "DependencyLinkDocument",
+    "DeploymentDocument",
     "Document",
+    "EventDocument",
     "ExecutionDocument",
     "HistoryDocument",
     "PreviewDocument",

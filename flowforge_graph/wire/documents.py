@@ -33,7 +33,7 @@ class Document(BaseModel):
         return self.model_dump_json(by_alias=True).encode()
 
 
-def made(kind: type[_Document], **fields: Any) -> _Document:
+def made(kind: type[_Document], /, **fields: Any) -> _Document:
     """The document of fields that were checked when their values were made: looking again would cost as much."""
     return kind.model_construct(**fields)
 

@@ -127,7 +127,7 @@ def test_a_frozen_holder_is_found_and_a_living_one_is_well(
         cli("apply", write_file(f"a: {{run: {python_run(code)}, triggers: [{{type: event, event_type: e}}]}}\n")).code
         == 0
     )
-    server = spawn("serve", "--database", f"sqlite:///{folder}/served.db")
+    server = spawn("serve", "--port", "0", "--database", f"sqlite:///{folder}/served.db")
     start_by_hand(f"sqlite:///{folder}/served.db")
     eventually(ready.exists)
     living = cli("doctor", "--json", "--watch", "60")
@@ -159,7 +159,7 @@ def test_serve_logs_facts_as_json(spawn: Spawn, cli: Cli, write_file: WriteFile,
     event = "{type: event, event_type: e}"
     file = write_file(f"a: {{run: {python_run('pass')}, triggers: [{event}]}}\n")
     assert cli("apply", file, "--database", url).code == 0
-    server = spawn("serve", "--database", url, "--log-format", "json")
+    server = spawn("serve", "--port", "0", "--database", url, "--log-format", "json")
     start_by_hand(url)
     seen: list[dict[str, object]] = []
     assert server.stderr is not None

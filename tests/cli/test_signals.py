@@ -110,7 +110,7 @@ def test_serve_runs_what_others_start_and_stops_on_sigterm(spawn: Spawn, cli: Cl
     trigger = "{type: dependency, depends_on: a}"
     run = python_run("pass")
     cli("apply", write_file(f"a: {{run: {run}}}\nb: {{run: {run}, triggers: [{trigger}]}}"))
-    process = spawn("serve")
+    process = spawn("serve", "--port", "0")
     assert process.stderr is not None
     assert "serving sqlite:///flowforge.db" in next(process.stderr)
     cli("complete", "elsewhere", "--workflow", "a", "--status", "completed")
@@ -129,7 +129,7 @@ def test_serve_starts_what_a_schedule_asks_for(spawn: Spawn, cli: Cli, write_fil
     cli("apply", write_file(f'a: {{run: {python_run("pass")}, triggers: [{{type: scheduled, cron: "* * * * *"}}]}}'))
     (trigger,) = cli("triggers", "list", "--json").document["triggers"]
     _plan_since(trigger["id"], 3_600)
-    process = spawn("serve")
+    process = spawn("serve", "--port", "0")
     assert process.stderr is not None
     assert "schedule" in next(line for line in process.stderr if "started a" in line)
     assert "completed a" in next(line for line in process.stderr if " a after " in line)
@@ -149,7 +149,7 @@ def test_ctrl_c_stops_serve_with_130_after_what_runs(
     )
     cli("apply", write_file(f"a: {{run: {json.dumps({'command': [sys.executable, 'wait.py']})}}}"))
     _start("a")
-    process = spawn("serve")
+    process = spawn("serve", "--port", "0")
     until((folder / "up").exists)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
@@ -164,7 +164,7 @@ def test_serve_stops_what_outlives_the_grace(spawn: Spawn, folder: Path, cli: Cl
     """No process is left behind."""
     cli("apply", long_file)
     _start("a")
-    process = spawn("serve", "--grace", "0.1")
+    process = spawn("serve", "--port", "0", "--grace", "0.1")
     pids = processes_of(folder)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()

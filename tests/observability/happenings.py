@@ -31,7 +31,7 @@ from flowforge_graph.executors.local.locks import ExecutionLock, private_folder
 from flowforge_graph.facts import Fact, catalogue
 from flowforge_graph.model import Claim
 from flowforge_graph.storage import sqlite
-from flowforge_graph.testing import FixedClock, RecordingExecutor
+from flowforge_graph.testing import FixedClock, MemoryDeployments, RecordingExecutor
 from tests.engine.support import chain_of, depends, make_workflows, write
 from tests.executors.hosts import RememberingHost, UnreachableHost, command, eventually, execution, python, settle
 
@@ -446,6 +446,15 @@ def pruned(world: World) -> Said:
     return {"before": world.clock.now(), "cascades": 1, "executions": 1, "verdicts": 1}
 
 
+def deployment_not_followed(world: World) -> Said:
+    deployments = MemoryDeployments()
+    engine = world.engine("A", deployments=deployments)
+    trigger = engine.create_trigger(ScheduledTrigger(workflow_id="A", cron_expression="0 2 * * *"))
+    deployments.fault = "connection refused"
+    assert engine.disable_trigger(trigger.id).enabled is False
+    return {"trigger_id": trigger.id, "error": "Prefect did not answer"}
+
+
 def listener_failed(world: World) -> Said:
     def fail(fact: Fact) -> None:
         raise RuntimeError(f"cannot take {fact.event}")
@@ -491,6 +500,7 @@ HAPPENINGS: Mapping[type[Fact], Callable[[World], Said]] = {
     catalogue.TriggerCreated: trigger_created,
     catalogue.TriggerChanged: trigger_changed,
     catalogue.TriggerDeleted: trigger_deleted,
+    catalogue.DeploymentNotFollowed: deployment_not_followed,
     catalogue.TriggerNotEvaluated: not_evaluated,
     catalogue.TriggerSpoilt: spoilt,
     catalogue.GraphLoaded: graph_loaded,

@@ -1,0 +1,128 @@
+"""The application: the router, and around it what a server of its own needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.exceptions import HTTPException
+
+from flowforge_graph.api.feed import Feed
+from flowforge_graph.api.guards import Guard, TokenGuard
+from flowforge_graph.api.limits import MAX_BODY_BYTES, BodyLimit
+from flowforge_graph.api.metrics import EngineCollector
+from flowforge_graph.api.readiness import Readiness
+from flowforge_graph.api.refusals import plain_refusal
+from flowforge_graph.api.router import create_router
+from flowforge_graph.api.routes import guarded_router
+from flowforge_graph.engine import TriggerEngine
+from flowforge_graph.observability import Counters
+
+_DESCRIPTION: Final = """What starts each workflow: triggers, executions and the graph of dependencies.
+
+Instants are Unix seconds. Every error is `{"error": "<one sentence>"}`; a refused cycle carries its `chain`. Lists are
+paged: hand `nextCursor` back as `cursor`. A bearer token needs the scope `read`, `run` or `write`."""
+
+
+def create_app(
+    engine: TriggerEngine,
+    *,
+    auth: Guard | None = None,
+    registry: CollectorRegistry | None = None,
+    dead_loops: Callable[[], Sequence[str]] = tuple,
+    cors_origins: Collection[str] = (),
+    max_body_bytes: int = MAX_BODY_BYTES,
+) -> FastAPI:
+    """The whole API as one application: ``/api``, ``/health``, ``/ready``, ``/metrics`` and ``/openapi.json``.
+
+    Args:
+        engine: what answers; it must stay open for as long as the application runs.
+        auth: who may ask. By default a :class:`~flowforge_graph.api.TokenGuard`: everybody until the first token is
+            made, from then on who sends one. ``/health`` and ``/ready`` are public in any case, and nothing else is.
+        registry: where the metrics are registered; one of its own by default.
+        dead_loops: names the loops of the host that should run and do not; ``/ready`` answers 503 with them.
+        cors_origins: the web origins whose pages may call; none by default.
+        max_body_bytes: how large a body may be.
+
+    ``app.state.feed.close()`` ends the streams of ``/api/events``, so that a server need not wait for them.
+    """
+    guard = auth or TokenGuard(engine, origins=cors_origins)
+    feed = Feed(engine)
+    app = FastAPI(
+        title="FlowForge Graph",
+        version=version("flowforge-graph"),
+        description=_DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_closing(feed),
+    )
+    app.state.feed = feed
+    app.include_router(create_router(engine, guard, feed=feed))
+    app.include_router(_public_routes(engine, Readiness(engine, dead_loops)))
+    app.include_router(_operators_routes(app, engine, guard, registry or CollectorRegistry()))
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(RequestValidationError, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_fault)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    if cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(cors_origins),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+        )
+    return app
+
+
+def _closing(feed: Feed) -> Callable[[FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        feed.close()
+
+    return lifespan
+
+
+def _public_routes(engine: TriggerEngine, readiness: Readiness) -> APIRouter:
+    router = guarded_router(engine, None, None)
+    readiness.add_to(router)
+    return router
+
+
+def _operators_routes(app: FastAPI, engine: TriggerEngine, guard: Guard, registry: CollectorRegistry) -> APIRouter:
+    registry.register(EngineCollector(Counters(engine)))
+    router = guarded_router(engine, guard, "read")
+
+    @router.get("/metrics", include_in_schema=False)
+    def get_metrics() -> Response:
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    @router.get("/openapi.json", include_in_schema=False)
+    def get_openapi() -> Response:
+        return JSONResponse(app.openapi())
+
+    return router
+
+
+async def _answer_http_error(_: Request, error: Exception) -> Response:
+    """No route, or another method: what the routes themselves never see."""
+    if isinstance(error, HTTPException):
+        sentence = {404: "there is nothing at this path", 405: "this path does not take that method"}
+        return plain_refusal(
+            sentence.get(error.status_code, str(error.detail)), error.status_code, dict(error.headers or {})
+        )
+    return plain_refusal("the request cannot be accepted", 400)
+
+
+async def _answer_fault(_: Request, __: Exception) -> Response:
+    """A bug of ours: the server logs the traceback, the client learns nothing of it."""
+    return plain_refusal("something went wrong in the server: its log says what", 500)

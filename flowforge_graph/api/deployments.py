@@ -1,0 +1,59 @@
+"""Prefect's deployments of scheduled triggers over REST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from flowforge_graph.api.answers import DeploymentAnswer, answer, answers
+from flowforge_graph.api.refusals import refusal
+from flowforge_graph.engine import TriggerEngine
+from flowforge_graph.errors import DeploymentError, TriggerNotFound
+from flowforge_graph.wire import DeploymentDocument
+
+
+class DeploymentRoutes:
+    """The routes on deployments."""
+
+    def __init__(self, engine: TriggerEngine) -> None:
+        self._engine = engine
+
+    def add_to(self, *, read: APIRouter, write: APIRouter) -> None:
+        """Add them to the routers of their scopes."""
+        path = "/workflows/{workflow_id}/triggers/{trigger_id}/sync-deployment"
+        tags: dict[str, Any] = {"tags": ["deployments"]}
+        read.get(path, **answers(DeploymentAnswer, 400, 404), **tags)(self.get_deployment)
+        write.post(path, **answers(DeploymentAnswer, 400, 404, 500), **tags)(self.sync_deployment)
+        write.delete(path, **answers(DeploymentAnswer, 400, 404), **tags)(self.delete_deployment)
+
+    def sync_deployment(self, workflow_id: str, trigger_id: str) -> Response:
+        """Create or update Prefect's deployment of a scheduled trigger."""
+        self._refuse_other_workflow(workflow_id, trigger_id)
+        try:
+            deployment = self._engine.sync_deployment(trigger_id)
+        except DeploymentError as error:
+            return refusal(error, 500)
+        return _answer(DeploymentDocument.of(deployment), f"synchronised deployment '{deployment.name}'")
+
+    def get_deployment(self, workflow_id: str, trigger_id: str) -> Response:
+        """Prefect's deployment of a scheduled trigger."""
+        self._refuse_other_workflow(workflow_id, trigger_id)
+        deployment = self._engine.get_deployment(trigger_id)
+        state = "paused" if deployment.paused else "active"
+        return _answer(DeploymentDocument.of(deployment), f"deployment '{deployment.name}' is {state}")
+
+    def delete_deployment(self, workflow_id: str, trigger_id: str) -> Response:
+        """Delete Prefect's deployment of a scheduled trigger; again and again, if need be."""
+        self._refuse_other_workflow(workflow_id, trigger_id)
+        was_there = self._engine.delete_deployment(trigger_id)
+        return _answer(None, "deleted the deployment" if was_there else "there was no deployment")
+
+    def _refuse_other_workflow(self, workflow_id: str, trigger_id: str) -> None:
+        self._engine.get_workflow(workflow_id)
+        if self._engine.get_trigger(trigger_id).workflow_id != workflow_id:
+            raise TriggerNotFound(trigger_id)
+
+
+def _answer(deployment: DeploymentDocument | None, message: str) -> Response:
+    return answer(DeploymentAnswer(success=True, deployment=deployment, message=message))

@@ -1,0 +1,100 @@
+"""Server-sent events over REST: what changes, as it changes, in the order of its commits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel
+from starlette.responses import StreamingResponse
+
+from flowforge_graph.api.feed import Feed
+from flowforge_graph.api.refusals import BadRequest, documented
+from flowforge_graph.errors import shown
+from flowforge_graph.model import Event, EventPage
+from flowforge_graph.wire import EventDocument
+from flowforge_graph.wire.events import PositionDocument
+
+HEARTBEAT_SECONDS: Final = 15.0
+_RECONNECT_MILLISECONDS: Final = 2_000
+_MAX_POSITION: Final = 2**63 - 1
+
+_DESCRIPTION: Final = """A stream of server-sent events that does not end.
+
+The first event is `ready`, with the position of now. Each further one has the name `execution`, `trigger` or
+`workflow`, its position as `id`, and an `Event` as data. Whoever comes again with the last `id` as `Last-Event-ID`
+misses nothing; where events behind it are kept no longer, or it was never given out here, the event `reset` says so:
+read anew what you follow. A comment each 15 seconds keeps the connection alive."""
+
+_STREAM: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": _DESCRIPTION,
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": 'id: 7\nevent: execution\ndata: {"position":7,"kind":"execution","change":"completed"}\n\n',
+            }
+        },
+    }
+}
+
+
+class EventRoutes:
+    """The route on events."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def add_to(self, *, read: APIRouter) -> None:
+        """Add it to the router of its scope."""
+        read.get(
+            "/events", response_class=StreamingResponse, responses={**documented(400), **_STREAM}, tags=["events"]
+        )(self.stream_events)
+
+    async def stream_events(
+        self,
+        last_event_id: Annotated[
+            str | None, Header(alias="Last-Event-ID", description="the `id` of the last event that was seen")
+        ] = None,
+        after: Annotated[str | None, Query(description="the same, for clients that cannot set a header")] = None,
+    ) -> Response:
+        """Executions, triggers and workflows as they change, in the order of their commits."""
+        position = _position_of(last_event_id if last_event_id is not None else after)
+        start = await self._feed.position() if position is None else position
+        return StreamingResponse(
+            self._texts(start),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    async def _texts(self, start: int) -> AsyncIterator[str]:
+        yield f"retry: {_RECONNECT_MILLISECONDS}\n" + _text("ready", start, PositionDocument.at(start))
+        async for page in self._feed.follow(start, idle_seconds=HEARTBEAT_SECONDS):
+            yield _page_text(page)
+
+
+def _position_of(text: str | None) -> int | None:
+    if text is None or text == "":
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) > _MAX_POSITION:
+        raise BadRequest(f"Last-Event-ID must be the id of an event of this stream, not {shown(text)}")
+    return int(text)
+
+
+def _page_text(page: EventPage) -> str:
+    if page.pruned:
+        message = "events after the position that you named are kept no longer"
+        return _text("reset", page.position, PositionDocument.at(page.position, reason="pruned", message=message))
+    if page.is_foreign:
+        message = "the position that you named was never given out by this database"
+        return _text("reset", page.position, PositionDocument.at(page.position, reason="foreign", message=message))
+    return "".join(map(_event_text, page.events)) or ": still here\n\n"
+
+
+def _event_text(event: Event) -> str:
+    return _text(event.kind, event.position, EventDocument.of(event))
+
+
+def _text(name: str, position: int, data: BaseModel) -> str:
+    return f"id: {position}\nevent: {name}\ndata: {data.model_dump_json(by_alias=True)}\n\n"

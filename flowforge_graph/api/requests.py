@@ -1,0 +1,154 @@
+"""The bodies that clients send: strict, camelCase, and nothing that is not known."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Body
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from flowforge_graph.model import MAX_DELAY_MINUTES, Condition, EndStatus, TriggerType
+from flowforge_graph.model.ids import MAX_ID_LENGTH
+
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
+Cron = Annotated[str, Field(min_length=1, max_length=256, examples=["0 2 * * *"])]
+Zone = Annotated[str, Field(examples=["America/New_York"])]
+DelayMinutes = Annotated[int, Field(ge=0, le=MAX_DELAY_MINUTES, description="whole minutes")]
+
+
+class RequestBody(BaseModel):
+    """A JSON object. "5" is no number here, and what is not known is refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=to_camel)
+
+    def given(self) -> dict[str, Any]:
+        """The fields that the client has sent, by the names that they have in Python."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
+
+
+class _NewTrigger(RequestBody):
+    trigger_name: Name | None = None
+    enabled: bool = True
+
+
+class NewManualTrigger(_NewTrigger):
+    """A person starts the workflow."""
+
+    trigger_type: Literal["manual"]
+
+
+class NewScheduledTrigger(_NewTrigger):
+    """A schedule starts the workflow."""
+
+    trigger_type: Literal["scheduled"]
+    cron_expression: Cron
+    timezone: Zone = "UTC"
+
+
+class NewDependencyTrigger(_NewTrigger):
+    """The completion of another workflow starts the workflow."""
+
+    trigger_type: Literal["dependency"]
+    depends_on_workflow_id: Id
+    dependency_condition: Condition = "on_success"
+    delay_minutes: DelayMinutes = 0
+
+
+class NewEventTrigger(_NewTrigger):
+    """An event starts the workflow."""
+
+    trigger_type: Literal["event"]
+    event_type: Id
+    event_config: dict[str, Any] | None = None
+
+
+_TRIGGER_EXAMPLES: dict[str, Any] = {
+    "after another workflow": {
+        "value": {
+            "triggerType": "dependency",
+            "triggerName": "After customer ingestion",
+            "dependsOnWorkflowId": "customer_ingestion",
+            "dependencyCondition": "on_success",
+            "delayMinutes": 5,
+        }
+    },
+    "on a schedule": {
+        "value": {
+            "triggerType": "scheduled",
+            "triggerName": "Nightly",
+            "cronExpression": "0 2 * * *",
+            "timezone": "America/New_York",
+        }
+    },
+    "on an event": {"value": {"triggerType": "event", "eventType": "file.arrived"}},
+    "by hand": {"value": {"triggerType": "manual"}},
+}
+
+NewTrigger = Annotated[
+    NewManualTrigger | NewScheduledTrigger | NewDependencyTrigger | NewEventTrigger,
+    Body(discriminator="trigger_type", openapi_examples=_TRIGGER_EXAMPLES),
+]
+
+
+class TriggerChanges(RequestBody):
+    """What to change: only what is given; ``null`` clears an optional field. Never another kind's fields."""
+
+    trigger_type: TriggerType | None = Field(default=None, description="as it is: it cannot be changed")
+    trigger_name: Name | None = None
+    enabled: bool | None = None
+    cron_expression: Cron | None = None
+    timezone: Zone | None = None
+    depends_on_workflow_id: Id | None = None
+    dependency_condition: Condition | None = None
+    delay_minutes: DelayMinutes | None = None
+    event_type: Id | None = None
+    event_config: dict[str, Any] | None = None
+
+
+class ProposedDependency(RequestBody):
+    """A dependency that somebody thinks of adding."""
+
+    depends_on_workflow_id: Id = Field(examples=["customer_ingestion"])
+
+
+class PrefectRunBody(RequestBody):
+    """A Prefect deployment. Commands and callables come only from files that are applied on the machine itself."""
+
+    prefect: str = Field(examples=["customer-silver/production"])
+
+
+class NewWorkflow(RequestBody):
+    """A workflow that a Prefect deployment runs, or, without ``run``, the host itself."""
+
+    id: Id | None = Field(default=None, description="made where it is left out", examples=["customer_silver"])
+    name: Name | None = Field(default=None, description="the id where it is left out")
+    description: Annotated[str, Field(max_length=10_000)] | None = None
+    tags: Annotated[list[Name], Field(max_length=50)] = Field(default_factory=list)
+    run: PrefectRunBody | None = None
+
+
+class Start(RequestBody):
+    """A start by hand. The same ``executionId`` again answers the same execution."""
+
+    execution_id: Id | None = None
+    trigger_id: Id | None = None
+    parameters: dict[str, Any] | None = None
+    caused_by_execution_id: Id | None = None
+
+
+class End(RequestBody):
+    """How an execution ended, and of which workflow it is."""
+
+    status: EndStatus
+    workflow_id: Id = Field(examples=["customer_ingestion"])
+    error: str | None = Field(default=None, description="what went wrong; cut after 10,000 characters")
+
+
+class NewEvent(RequestBody):
+    """An event: it starts every enabled event trigger of its type, once for each ``key``."""
+
+    event_type: Id = Field(examples=["file.arrived"])
+    key: Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)] = Field(examples=["landing/2026-01-20.csv"])
+    payload: dict[str, Any] | None = None

@@ -1,0 +1,162 @@
+"""The way of every request: who asks → does it exist → is it well formed → do it; and every error in one shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, NoReturn
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from flowforge_graph.api.guards import Guard, Scope
+from flowforge_graph.api.refusals import BadRequest, TooLarge, plain_refusal, refusal, status_code_of
+from flowforge_graph.engine import TriggerEngine
+from flowforge_graph.errors import FlowforgeGraphError, shown
+from flowforge_graph.model.values import complaint
+
+# Parameters may be 64 levels deep; the body around them is a few more.
+MAX_BODY_DEPTH: Final = 72
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def guarded_router(engine: TriggerEngine, guard: Guard | None, scope: Scope | None) -> APIRouter:
+    """A router whose requests must have ``scope`` (None: everybody may), and answer errors in one shape."""
+
+    class GuardedRoute(APIRoute):
+        def get_route_handler(self) -> Any:
+            handle = super().get_route_handler()
+
+            async def handle_guarded(request: Request) -> Response:
+                return await _answer(StrictRequest(request.scope, request.receive), handle, engine, guard, scope)
+
+            return handle_guarded
+
+    # The names of operations are those of the functions: generated clients keep theirs whatever becomes of a path.
+    return APIRouter(route_class=GuardedRoute, generate_unique_id_function=lambda route: route.name)
+
+
+class StrictRequest(Request):
+    """A request whose JSON is strict: no NaN, no key twice, not too deep, and in UTF-8."""
+
+    async def json(self) -> Any:
+        """The body as plain values. Raises BadRequest."""
+        if not hasattr(self, "_json"):
+            self._json = _parsed(await self.body())
+        return self._json
+
+
+async def _answer(
+    request: Request, handle: Callable[[Request], Any], engine: TriggerEngine, guard: Guard | None, scope: Scope | None
+) -> Response:
+    try:
+        if guard is not None and scope is not None:
+            await run_in_threadpool(guard, request, scope)
+        return await _handled(request, handle, engine)
+    except FlowforgeGraphError as error:
+        status_code = status_code_of(error)
+        if status_code is None:
+            raise
+        return refusal(error, status_code)
+    except HTTPException as error:
+        return plain_refusal(str(error.detail), error.status_code, dict(error.headers or {}))
+
+
+async def _handled(request: Request, handle: Callable[[Request], Any], engine: TriggerEngine) -> Response:
+    try:
+        response: Response = await handle(request)
+        return response
+    except RequestValidationError as error:
+        await run_in_threadpool(_refuse_if_missing, engine, request.path_params)
+        raise BadRequest(_sentence_of(error.errors())) from error
+    except BadRequest:
+        await run_in_threadpool(_refuse_if_missing, engine, request.path_params)
+        raise
+    except HTTPException as error:
+        # FastAPI wraps whatever reading the body raised.
+        cause = error.__cause__
+        if isinstance(cause, TooLarge):
+            raise cause from None
+        if isinstance(cause, BadRequest):
+            await run_in_threadpool(_refuse_if_missing, engine, request.path_params)
+            raise cause from None
+        raise
+
+
+def _refuse_if_missing(engine: TriggerEngine, path: dict[str, Any]) -> None:
+    """What the path names and is not there comes before what is wrong with the rest of the request."""
+    if "workflow_id" in path:
+        engine.get_workflow(path["workflow_id"])
+    if "trigger_id" in path:
+        engine.get_trigger(path["trigger_id"])
+
+
+def _sentence_of(details: Sequence[Any]) -> str:
+    detail = dict(details[0])
+    where, *place = detail["loc"]
+    if detail["type"] == "json_invalid":
+        return f"the body is not JSON: {detail['ctx']['error']}"
+    if where == "body" and not place:
+        return _sentence_about_body(detail)
+    # A union names the kind that it tried before the field.
+    fields = [str(part) for part in place if where != "body" or part not in _KINDS] or [str(where)]
+    sentence = complaint({**detail, "loc": tuple(fields)})
+    return sentence if where == "body" else f"{where} parameter {sentence}"
+
+
+_KINDS: Final = frozenset({"manual", "scheduled", "dependency", "event"})
+
+
+def _sentence_about_body(detail: dict[str, Any]) -> str:
+    match detail["type"]:
+        case "missing":
+            return "the request needs a JSON body"
+        case "union_tag_not_found":
+            return f"triggerType is missing: it must be one of {', '.join(sorted(_KINDS))}"
+        case "union_tag_invalid":
+            return f"triggerType must be one of {', '.join(sorted(_KINDS))}, not {shown(detail['ctx']['tag'])}"
+    if isinstance(detail.get("input"), bytes):
+        return "the body must be sent as application/json"
+    return f"the body must be a JSON object, not {shown(detail.get('input'))}"
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant, object_pairs_hook=_object_of)
+    except RecursionError:
+        raise BadRequest(f"the body must be at most {MAX_BODY_DEPTH} levels deep") from None
+    except UnicodeDecodeError as error:
+        raise BadRequest("the body is not UTF-8") from error
+    _refuse_depth(value)
+    return value
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise BadRequest(f"the body holds {constant}, which is not JSON")
+
+
+def _object_of(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise BadRequest(f"the body has the key {shown(twice)} twice")
+    return value
+
+
+def _refuse_depth(root: object) -> None:
+    """Level by level: no recursion, so that no depth can exhaust the stack."""
+    level = [root]
+    for _ in range(MAX_BODY_DEPTH):
+        level = [inner for value in level if isinstance(value, dict | list) for inner in _inner(value)]
+        if not level:
+            return
+    raise BadRequest(f"the body must be at most {MAX_BODY_DEPTH} levels deep")
+
+
+def _inner(value: dict[str, Any] | list[Any]) -> Sequence[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
