@@ -47,11 +47,13 @@ __all__ = [
     "InvalidExecution",
     "InvalidSchedule",
     "InvalidTime",
+    "InvalidToken",
     "InvalidTrigger",
     "InvalidWorkflow",
     "LeaseLost",
     "PermanentDispatchError",
     "TableConflict",
+    "TokenNotFound",
     "TriggerNotFound",
     "WorkflowConflict",
     "WorkflowNotFound",
@@ -102,6 +104,10 @@ class InvalidSchedule(_Sentence, ValueError):
 
 class InvalidTime(_Sentence, ValueError):
     """A datetime without a time zone, where only an instant will do."""
+
+
+class InvalidToken(_Sentence, ValueError):
+    """An API token with scopes, a name or an expiry that cannot be accepted."""
 
 
 class InvalidDefinition(_Sentence, ValueError):
@@ -180,6 +186,12 @@ class ExecutionNotFound(_NotFound):
     """There is no execution of this id."""
 
     kind = "execution"
+
+
+class TokenNotFound(_NotFound):
+    """There is no API token of this id."""
+
+    kind = "API token"
 
 
 # What contradicts something stored.

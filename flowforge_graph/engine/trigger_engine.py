@@ -27,6 +27,7 @@ from flowforge_graph.engine.settings import Settings
 from flowforge_graph.engine.settlements import Settlements
 from flowforge_graph.engine.starts import Starts
 from flowforge_graph.engine.ticks import Ticks
+from flowforge_graph.engine.tokens import Tokens
 from flowforge_graph.errors import FlowforgeGraphError, LeaseLost
 from flowforge_graph.facts import Facts, Listener
 from flowforge_graph.graph import TriggerGraph
@@ -40,9 +41,11 @@ from flowforge_graph.model import (
     EndStatus,
     Execution,
     Health,
+    NewToken,
     PruneResult,
     ScheduleDrop,
     TickResult,
+    Token,
     Verdict,
     Workflow,
     WorkflowDeletion,
@@ -93,6 +96,7 @@ class TriggerEngine:
         self._claims = Claims(context, settlements)
         self._pruning = Pruning(context)
         self._health = HealthChecks(context)
+        self._tokens = Tokens(context)
         held = HeldExecutions(context, self._claims, self._completions)
         try:
             self._dispatcher = Dispatcher(context, self._claims, held, executor)
@@ -112,6 +116,7 @@ class TriggerEngine:
     def close(self) -> None:
         """Stop what this process runs, then close the connections (a host's Engine stays open)."""
         self._dispatcher.close()
+        self._tokens.record_uses()
         self._context.store.database.close()
 
     def __repr__(self) -> str:
@@ -401,6 +406,37 @@ class TriggerEngine:
     def health(self) -> Health:
         """What waits and what runs now: counts for whoever watches, one query each. Raises DatabaseError."""
         return self._health.health()
+
+    # API tokens
+
+    def create_token(
+        self, scopes: Collection[str], *, name: str | None = None, expires_at: datetime | None = None
+    ) -> NewToken:
+        """Make an API token; ``.text`` of the answer is what its holder sends, and is told this once.
+
+        ``scopes``: one or more of ``read``, ``run`` and ``write``. ``expires_at``: the aware datetime from which on it
+        counts no more; None: never. Raises InvalidToken for scopes, a name or an expiry that cannot be accepted.
+        """
+        return self._tokens.create(scopes, name=name, expires_at=expires_at)
+
+    def list_tokens(self) -> list[Token]:
+        """All API tokens that were ever made, newest first."""
+        return self._tokens.list()
+
+    def has_tokens(self) -> bool:
+        """Whether any API token was ever made, revoked and expired ones included: then callers must show one."""
+        return self._tokens.exist()
+
+    def revoke_token(self, token_id: str) -> Token:
+        """Revoke an API token for ever, by its id or its text; again, it answers the same. Raises TokenNotFound."""
+        return self._tokens.revoke(token_id)
+
+    def authenticate(self, token_text: str) -> Token | None:
+        """The API token of this text; None for anything that is none, or that is revoked or expired.
+
+        One read. The use is recorded about once a minute a token, and never makes this call fail or wait for others.
+        """
+        return self._tokens.authenticate(token_text)
 
     # Loops, for a host to call; none of them sleeps
 

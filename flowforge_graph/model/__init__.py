@@ -12,6 +12,7 @@ from flowforge_graph.model.answers import (
 )
 from flowforge_graph.model.completions import Completion, CompletionResult, ReasonCode, Verdict
 from flowforge_graph.model.executions import END_STATUSES, STATUSES, Claim, EndStatus, Execution, ExecutionStatus
+from flowforge_graph.model.tokens import SCOPES, NewToken, Scope, Token, TokenState
 from flowforge_graph.model.triggers import (
     CONDITIONS,
     MAX_DELAY_MINUTES,
@@ -35,6 +36,7 @@ __all__ = [
     "CONDITIONS",
     "END_STATUSES",
     "MAX_DELAY_MINUTES",
+    "SCOPES",
     "STATUSES",
     "TRIGGER_CLASSES",
     "TRIGGER_TYPES",
@@ -54,6 +56,7 @@ __all__ = [
     "ExecutionStatus",
     "Health",
     "ManualTrigger",
+    "NewToken",
     "PrefectRun",
     "PruneResult",
     "PythonRun",
@@ -62,7 +65,10 @@ __all__ = [
     "ScheduleDrop",
     "ScheduleOwner",
     "ScheduledTrigger",
+    "Scope",
     "TickResult",
+    "Token",
+    "TokenState",
     "Trigger",
     "TriggerType",
     "Verdict",
