@@ -15,6 +15,7 @@ from flowforge_graph.model import (
     PythonRun,
     Run,
     ScheduledTrigger,
+    Token,
     Verdict,
     Workflow,
     WorkflowDeletion,
@@ -184,6 +185,20 @@ def deletion_document(deletion: WorkflowDeletion) -> Document:
         "workflowId": deletion.workflow_id,
         "deletedTriggerIds": list(deletion.deleted_trigger_ids),
         "cancelledExecutionIds": list(deletion.cancelled_execution_ids),
+    }
+
+
+def token_document(token: Token, *, now: datetime) -> Document:
+    """An API token, without its text; ``state`` is ``active``, ``expired`` or ``revoked`` at the instant ``now``."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": list(token.scopes),
+        "state": token.state_at(now),
+        "createdAt": unix_seconds(token.created_at),
+        "expiresAt": unix_seconds(token.expires_at),
+        "revokedAt": unix_seconds(token.revoked_at),
+        "lastUsedAt": unix_seconds(token.last_used_at),
     }
 
 
