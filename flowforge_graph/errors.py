@@ -49,11 +49,13 @@ __all__ = [
     "InvalidExecution",
     "InvalidSchedule",
     "InvalidTime",
+    "InvalidToken",
     "InvalidTrigger",
     "InvalidWorkflow",
     "LeaseLost",
     "PermanentDispatchError",
     "TableConflict",
+    "TokenNotFound",
     "TriggerNotFound",
     "WorkflowConflict",
     "WorkflowNotFound",
@@ -104,6 +106,10 @@ class InvalidSchedule(_Sentence, ValueError):
 
 class InvalidTime(_Sentence, ValueError):
     """A datetime without a time zone, where only an instant will do."""
+
+
+class InvalidToken(_Sentence, ValueError):
+    """An API token with scopes, a name or an expiry that cannot be accepted."""
 
 
 class InvalidDefinition(_Sentence, ValueError):
@@ -188,6 +194,12 @@ class DeploymentNotFound(_NotFound):
     """Prefect has no deployment of this trigger."""
 
     kind = "deployment of trigger"
+
+
+class TokenNotFound(_NotFound):
+    """There is no API token of this id."""
+
+    kind = "API token"
 
 
 # What contradicts something stored.

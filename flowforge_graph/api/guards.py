@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Collection
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
@@ -12,8 +12,7 @@ from starlette.requests import HTTPConnection
 from flowforge_graph.api.refusals import Refused
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.errors import shown
-
-Scope = Literal["read", "run", "write"]
+from flowforge_graph.model.tokens import Scope
 
 # Asks who may do this; raises NotAuthenticated or NotPermitted. Called in a worker thread, so that it may block.
 Guard = Callable[[HTTPConnection, Scope], None]

@@ -15,6 +15,7 @@ from flowforge_graph.cli import (
     run,
     schedule,
     serve,
+    tokens,
     triggers,
     workflows,
 )
@@ -54,6 +55,7 @@ for module, help_text in (
     (executions, "Executions: the runs of workflows."),
     (graph, "The graph of dependency triggers."),
     (schedule, "Schedules."),
+    (tokens, "API tokens: who may call the API."),
 ):
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=help_text)
     module.register(group)

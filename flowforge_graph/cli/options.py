@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -17,6 +18,8 @@ from flowforge_graph.cli.text import shown
 DATABASE_VARIABLE = "FLOWFORGE_DATABASE_URL"
 DEFAULT_DATABASE = "sqlite:///flowforge.db"
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_SPAN = re.compile(r"([1-9][0-9]{0,3})([mhdw])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 DatabaseOption = Annotated[
@@ -54,6 +57,14 @@ def seconds(text: str) -> float:
     if not _SECONDS.fullmatch(str(text)):
         raise typer.BadParameter(f"{shown(str(text)[:80])!r} is not a number of seconds")
     return float(text)
+
+
+def span(text: str) -> timedelta:
+    """A parser of a span of whole minutes, hours, days or weeks: ``30m``, ``12h``, ``90d``, ``4w``."""
+    match = _SPAN.fullmatch(str(text))
+    if match is None:
+        raise typer.BadParameter(f"{shown(str(text)[:80])!r} is not a span such as 30m, 12h, 90d or 4w")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -41,8 +41,8 @@ class Session:
     def engine(self, executor: Executor | None = None, *, may_create: bool = False) -> Iterator[TriggerEngine]:
         """The engine on this session's database, closed at the end.
 
-        Only a command that brings workflows into being may create a SQLite file, or our tables in a database that has
-        none (``may_create``). Any other finds it as empty as it would be, and leaves nothing behind.
+        Only a command that brings workflows or tokens into being may create a SQLite file, or our tables in a database
+        that has none (``may_create``). Any other finds it as empty as it would be, and leaves nothing behind.
         """
         _refuse_other_urls(self.database)
         from flowforge_graph.engine import TriggerEngine

@@ -28,6 +28,7 @@ from flowforge_graph.engine.settings import Settings
 from flowforge_graph.engine.settlements import Settlements
 from flowforge_graph.engine.starts import Starts
 from flowforge_graph.engine.ticks import Ticks
+from flowforge_graph.engine.tokens import Tokens
 from flowforge_graph.errors import FlowforgeGraphError, LeaseLost
 from flowforge_graph.facts import Facts, Listener
 from flowforge_graph.graph import TriggerGraph
@@ -42,9 +43,11 @@ from flowforge_graph.model import (
     EndStatus,
     Execution,
     Health,
+    NewToken,
     PruneResult,
     ScheduleDrop,
     TickResult,
+    Token,
     TriggerSummary,
     Verdict,
     Workflow,
@@ -99,6 +102,7 @@ class TriggerEngine:
         self._claims = Claims(context, settlements)
         self._pruning = Pruning(context)
         self._health = HealthChecks(context)
+        self._tokens = Tokens(context)
         held = HeldExecutions(context, self._claims, self._completions)
         try:
             self._dispatcher = Dispatcher(context, self._claims, held, executor)
@@ -118,6 +122,7 @@ class TriggerEngine:
     def close(self) -> None:
         """Stop what this process runs, then close the connections (a host's Engine stays open)."""
         self._dispatcher.close()
+        self._tokens.record_uses()
         self._context.store.database.close()
 
     def __repr__(self) -> str:
@@ -440,6 +445,37 @@ class TriggerEngine:
     def schema_is_current(self) -> bool:
         """Whether no newer version of this package has migrated the database meanwhile. Raises DatabaseError."""
         return self._health.schema_is_current()
+
+    # API tokens
+
+    def create_token(
+        self, scopes: Collection[str], *, name: str | None = None, expires_at: datetime | None = None
+    ) -> NewToken:
+        """Make an API token; ``.text`` of the answer is what its holder sends, and is told this once.
+
+        ``scopes``: one or more of ``read``, ``run`` and ``write``. ``expires_at``: the aware datetime from which on it
+        counts no more; None: never. Raises InvalidToken for scopes, a name or an expiry that cannot be accepted.
+        """
+        return self._tokens.create(scopes, name=name, expires_at=expires_at)
+
+    def list_tokens(self) -> list[Token]:
+        """All API tokens that were ever made, newest first."""
+        return self._tokens.list()
+
+    def has_tokens(self) -> bool:
+        """Whether any API token was ever made, revoked and expired ones included: then callers must show one."""
+        return self._tokens.exist()
+
+    def revoke_token(self, token_id: str) -> Token:
+        """Revoke an API token for ever, by its id or its text; again, it answers the same. Raises TokenNotFound."""
+        return self._tokens.revoke(token_id)
+
+    def authenticate(self, token_text: str) -> Token | None:
+        """The API token of this text; None for anything that is none, or that is revoked or expired.
+
+        One read. The use is recorded about once a minute a token, and never makes this call fail or wait for others.
+        """
+        return self._tokens.authenticate(token_text)
 
     # Loops, for a host to call; none of them sleeps
 

@@ -544,6 +544,39 @@ class HistoryPruned(Fact):
     verdicts: int
 
 
+# API tokens: their ids, never their texts.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenCreated(Fact):
+    """An API token was made."""
+
+    event = "token.created"
+    sentence = "API token %(token_id)s was created"
+    token_id: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenRevoked(Fact):
+    """An API token was revoked: it counts no more."""
+
+    event = "token.revoked"
+    sentence = "API token %(token_id)s was revoked"
+    token_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenUseNotRecorded(Fact):
+    """The last uses of API tokens could not be stored; the calls were answered, and that is tried again."""
+
+    event = "token.use_not_recorded"
+    level = logging.WARNING
+    sentence = "the last use of %(tokens)s API tokens could not be stored: %(error)s"
+    tokens: int
+    error: str
+
+
 # The command line's loop.
 
 
@@ -626,6 +659,9 @@ CATALOGUE: Final[tuple[type[Fact], ...]] = (
     WalUnsafe,
     JournalKept,
     HistoryPruned,
+    TokenCreated,
+    TokenRevoked,
+    TokenUseNotRecorded,
     ServeNotice,
     ServeTrouble,
     ListenerFailed,

@@ -15,6 +15,7 @@ from flowforge_graph.model.answers import (
 from flowforge_graph.model.completions import Completion, CompletionResult, ReasonCode, Verdict
 from flowforge_graph.model.events import Event, EventPage
 from flowforge_graph.model.executions import END_STATUSES, STATUSES, Claim, EndStatus, Execution, ExecutionStatus
+from flowforge_graph.model.tokens import SCOPES, NewToken, Scope, Token, TokenState
 from flowforge_graph.model.triggers import (
     CONDITIONS,
     MAX_DELAY_MINUTES,
@@ -38,6 +39,7 @@ __all__ = [
     "CONDITIONS",
     "END_STATUSES",
     "MAX_DELAY_MINUTES",
+    "SCOPES",
     "STATUSES",
     "TRIGGER_CLASSES",
     "TRIGGER_TYPES",
@@ -60,6 +62,7 @@ __all__ = [
     "ExecutionStatus",
     "Health",
     "ManualTrigger",
+    "NewToken",
     "PrefectRun",
     "PruneResult",
     "PythonRun",
@@ -68,7 +71,10 @@ __all__ = [
     "ScheduleDrop",
     "ScheduleOwner",
     "ScheduledTrigger",
+    "Scope",
     "TickResult",
+    "Token",
+    "TokenState",
     "Trigger",
     "TriggerSummary",
     "TriggerType",

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from flowforge_graph.errors import (
     FlowforgeGraphError,
     InvalidExecution,
+    InvalidToken,
     InvalidTrigger,
     InvalidWorkflow,
     shown,
@@ -25,7 +26,7 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    refusal: ClassVar[type[InvalidExecution | InvalidTrigger | InvalidWorkflow]] = InvalidExecution
+    refusal: ClassVar[type[InvalidExecution | InvalidToken | InvalidTrigger | InvalidWorkflow]] = InvalidExecution
 
     def __init__(self, /, **fields: Any) -> None:
         try:

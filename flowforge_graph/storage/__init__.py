@@ -15,6 +15,7 @@ from flowforge_graph.storage.executions import AT_ONCE, LIVE_STATUSES, Execution
 from flowforge_graph.storage.health import HealthRows
 from flowforge_graph.storage.history import ScheduleDropRows, TombstoneRows, VerdictRows
 from flowforge_graph.storage.instants import to_instant, to_seconds
+from flowforge_graph.storage.tokens import TokenRows
 from flowforge_graph.storage.triggers import TriggerRows
 from flowforge_graph.storage.workflows import WorkflowRows
 
@@ -54,6 +55,7 @@ class Store:
         self.schedule_drops = ScheduleDropRows(tables)
         self.tombstones = TombstoneRows(tables)
         self.changes = ChangeRows(tables)
+        self.tokens = TokenRows(tables)
         self.health = HealthRows(tables)
         self.epoch = self._stored_epoch()
 

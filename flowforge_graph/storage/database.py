@@ -34,6 +34,7 @@ Result = TypeVar("Result")
 MAX_RETRIES: Final = 20
 _BACKENDS: Final = frozenset({"sqlite", "postgresql"})
 _SERIALIZATION_FAILURES: Final = frozenset({"40001", "40P01"})
+_LOCKS_NOT_HAD: Final = _SERIALIZATION_FAILURES | {"55P03"}
 
 
 class Database:
@@ -118,6 +119,22 @@ class Database:
             time.sleep(min(0.001 * 2**tries, 0.5))
         raise AssertionError("unreachable")
 
+    def run_if_free(self, work: Callable[[Connection], object], *, patience_ms: int) -> bool:
+        """Run ``work`` once in a write transaction, unless a lock is held for longer than that; whether it ran.
+
+        For what may as well be written later. Raises DatabaseError for any other fault.
+        """
+        try:
+            with self._facts.after_commit(), self._writing_if_free(patience_ms) as connection:
+                work(connection)
+        except sqlite.LockHeld:
+            return False
+        except SQLAlchemyError as error:
+            if sqlite.met_a_lock(error) or _sqlstate_of(error) in _LOCKS_NOT_HAD:
+                return False
+            raise self._fault(error) from error
+        return True
+
     def close(self) -> None:
         """Close the connections, where the engine is ours."""
         if self._owns_engine:
@@ -125,6 +142,16 @@ class Database:
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return self._writer.transaction(self.engine) if self._writer else self.engine.begin()
+
+    @contextmanager
+    def _writing_if_free(self, patience_ms: int) -> Iterator[Connection]:
+        if self._writer:
+            with self._writer.transaction_if_free(self.engine, patience_ms=patience_ms) as connection:
+                yield connection
+            return
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {patience_ms}")
+            yield connection
 
     def _connected(self) -> Connection:
         try:
@@ -204,9 +231,14 @@ def _refuse_unknown_dialect(engine: Engine) -> None:
         raise DatabaseError(f"the database must be SQLite or PostgreSQL, not {engine.dialect.name}")
 
 
+def _sqlstate_of(error: SQLAlchemyError) -> str | None:
+    """PostgreSQL's code of a fault."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
 def _is_worth_a_retry(error: DBAPIError, *, repeatable: bool) -> bool:
     """Whether the transaction lost against another one, which a new decision on fresh rows will see."""
-    if getattr(error.orig, "sqlstate", None) in _SERIALIZATION_FAILURES or isinstance(error, IntegrityError):
+    if _sqlstate_of(error) in _SERIALIZATION_FAILURES or isinstance(error, IntegrityError):
         return True
     return repeatable and (error.connection_invalidated or _met_no_server(error))
 

@@ -140,6 +140,10 @@ _locks: weakref.WeakKeyDictionary[Pool, threading.RLock] = weakref.WeakKeyDictio
 _locks_guard = threading.Lock()
 
 
+class LockHeld(Exception):
+    """Another thread of this process writes."""
+
+
 class Writer:
     """Gives out SQLite's one write lock: to one thread of this process at a time, and in turn with other processes."""
 
@@ -156,12 +160,23 @@ class Writer:
         return self._turn if self._shares_one_connection else nullcontext()
 
     @contextmanager
-    def transaction(self, engine: Engine) -> Iterator[Connection]:
+    def transaction_if_free(self, engine: Engine, *, patience_ms: int) -> Iterator[Connection]:
+        """As ``transaction``, but no lock is waited for longer than that; raise LockHeld where the turn is not had."""
+        if not self._turn.acquire(timeout=patience_ms / 1_000):
+            raise LockHeld
+        try:
+            with self.transaction(engine, patience_ms=patience_ms) as connection:
+                yield connection
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def transaction(self, engine: Engine, *, patience_ms: int | None = None) -> Iterator[Connection]:
         """``BEGIN IMMEDIATE`` … ``COMMIT``, rolled back by an exception."""
         with self._turn:
             self._yield_to_other_processes()
-            with engine.connect() as connection:
-                _begin_immediate(connection)
+            with engine.connect() as connection, _restored_patience(connection, patience_ms):
+                _begin_immediate(connection, patience_ms)
                 try:
                     yield connection
                     connection.exec_driver_sql("COMMIT")
@@ -182,11 +197,11 @@ class Writer:
             self._writing_since = now + _YIELD_SECONDS
 
 
-def _begin_immediate(connection: Connection) -> None:
+def _begin_immediate(connection: Connection, patience_ms: int | None) -> None:
     raw: Any = connection.connection.dbapi_connection
     raw.execute("PRAGMA busy_timeout = 0")
     try:
-        for _ in range(_MAX_POLLS):
+        for _ in range(_MAX_POLLS if patience_ms is None else patience_ms):
             try:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 return
@@ -197,6 +212,17 @@ def _begin_immediate(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         if not connection.invalidated:
+            raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS if patience_ms is None else patience_ms}")
+
+
+@contextmanager
+def _restored_patience(connection: Connection, patience_ms: int | None) -> Iterator[None]:
+    """A connection that was impatient goes back to the pool as patient as the others."""
+    try:
+        yield
+    finally:
+        if patience_ms is not None and not connection.invalidated:
+            raw: Any = connection.connection.dbapi_connection
             raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
@@ -208,6 +234,11 @@ def _roll_back(connection: Connection) -> None:
     # A full disk or a failed COMMIT may have rolled back already.
     if raw.in_transaction:
         raw.execute("ROLLBACK")
+
+
+def met_a_lock(error: BaseException) -> bool:
+    """Whether another process held the lock that a statement needed."""
+    return isinstance(error, OperationalError) and "locked" in str(error.orig)
 
 
 def met_a_read_only_file(error: BaseException) -> bool:

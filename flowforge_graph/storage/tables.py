@@ -33,6 +33,9 @@ Json = JSON(none_as_null=True)
 # A row of any columns.
 AnyRow = Row[*tuple[Any, ...]]
 
+# What a table's ``info`` says: the migration that brought it, where that is not the first.
+SINCE = "since"
+
 # Conditions of partial indexes. Queries repeat them literally: no database proves them from bound parameters.
 LIVE_CLAIM = "claim_token IS NOT NULL AND status IN ('pending', 'running')"
 DUE_PENDING = "status = 'pending' AND claim_token IS NULL"
@@ -52,6 +55,7 @@ class Tables:
     revision: Table
     changes: Table
     tombstones: Table
+    api_tokens: Table
     version_table: str
 
 
@@ -69,6 +73,7 @@ def tables_for(schema: str | None = None, prefix: str = "") -> Tables:
         revision=_revision(metadata, prefix),
         changes=_changes(metadata, prefix),
         tombstones=_tombstones(metadata, prefix),
+        api_tokens=_api_tokens(metadata, prefix),
         version_table=f"{prefix}flowforge_graph_version",
     )
 
@@ -264,4 +269,24 @@ def _tombstones(metadata: MetaData, prefix: str) -> Table:
         Column("workflow_id", Text, nullable=False),
         Column("status", Text, nullable=False),
         Column("pruned_at", BigInteger, nullable=False),
+    )
+
+
+def _api_tokens(metadata: MetaData, prefix: str) -> Table:
+    """Who may call the API: of each secret only its hash. Nothing is ever deleted, so that an id stays explained."""
+    name = f"{prefix}api_tokens"
+    return Table(
+        name,
+        metadata,
+        Column("seq", Sequence, primary_key=True, autoincrement=True),
+        Column("id", Text, nullable=False),
+        Column("name", Text),
+        Column("secret_hash", Text, nullable=False),
+        Column("scopes", Json, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+        Column("expires_at", BigInteger),
+        Column("revoked_at", BigInteger),
+        Column("last_used_at", BigInteger),
+        UniqueConstraint("id", name=f"uq_{name}_id"),
+        info={SINCE: "0003"},
     )

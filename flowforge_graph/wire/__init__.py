@@ -14,6 +14,7 @@ from flowforge_graph.wire.executions import (
     completion_sentence,
 )
 from flowforge_graph.wire.graph import DependencyGraphDocument, DependencyLinkDocument, ValidationDocument
+from flowforge_graph.wire.tokens import TokenDocument
 from flowforge_graph.wire.triggers import PreviewDocument, TriggerDocument
 from flowforge_graph.wire.workflows import (
     DeletionDocument,
@@ -34,6 +35,7 @@ __all__ = [
     "HistoryDocument",
     "PreviewDocument",
     "SkippedDocument",
+    "TokenDocument",
     "TriggerDocument",
     "TriggeredDocument",
     "UpstreamDocument",

@@ -28,6 +28,10 @@ _TRIGGERS = """
     INSERT INTO workflow_triggers (id, workflow_id, trigger_type, event_type, created_at, updated_at)
     {numbers} SELECT 't' || i, 'w' || i, 'event', 'e' || i, 1, 1 FROM n
 """
+_TOKENS = """
+    INSERT INTO api_tokens (id, secret_hash, scopes, created_at)
+    {numbers} SELECT 't' || i, 'x', '["read"]', 1 FROM n
+"""
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def engine(make_engine: Callable[..., TriggerEngine]) -> TriggerEngine:
     engine.create_trigger(ScheduledTrigger(workflow_id="a", cron_expression="*/5 * * * *"))
     engine.create_trigger(EventTrigger(workflow_id="a", event_type="arrived"))
     numbers = _NUMBERS[engine._context.store.database.engine.dialect.name]
-    write(engine, *(query.format(numbers=numbers) for query in (_HISTORY, _WORKFLOWS, _TRIGGERS)))
+    write(engine, *(query.format(numbers=numbers) for query in (_HISTORY, _WORKFLOWS, _TRIGGERS, _TOKENS)))
     write(engine, "ANALYZE")
     engine.start("a", execution_id="due")
     return engine
@@ -132,3 +136,12 @@ def test_an_event_finds_its_triggers_and_its_pruned_executions_by_index(engine: 
     plan = plans_of(engine, lambda: engine.emit("arrived", key="k2"), "tombstones")
     assert "Seq Scan" not in plan
     assert "SCAN tombstones" not in plan
+
+
+def test_a_token_is_found_by_its_id(engine: TriggerEngine) -> None:
+    """A call of the API costs the same with any number of tokens, and so does recording its use."""
+    new = engine.create_token(["read"])
+    plan = plans_of(engine, lambda: engine.authenticate(new.text), "api_tokens")
+    assert plan
+    assert "Seq Scan" not in plan
+    assert "SCAN api_tokens" not in plan

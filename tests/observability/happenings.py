@@ -31,6 +31,7 @@ from flowforge_graph.executors.local.locks import ExecutionLock, private_folder
 from flowforge_graph.facts import Fact, catalogue
 from flowforge_graph.model import Claim
 from flowforge_graph.storage import sqlite
+from flowforge_graph.storage.tokens import TokenRows
 from flowforge_graph.testing import FixedClock, MemoryDeployments, RecordingExecutor
 from tests.engine.support import chain_of, depends, make_workflows, write
 from tests.executors.hosts import RememberingHost, UnreachableHost, command, eventually, execution, python, settle
@@ -455,6 +456,32 @@ def deployment_not_followed(world: World) -> Said:
     return {"trigger_id": trigger.id, "error": "Prefect did not answer"}
 
 
+def token_created(world: World) -> Said:
+    token = world.engine().create_token(["write", "read"]).token
+    return {"token_id": token.id, "scopes": ("read", "write")}
+
+
+def token_revoked(world: World) -> Said:
+    engine = world.engine()
+    token = engine.create_token(["read"]).token
+    for _ in range(2):
+        engine.revoke_token(token.id)
+    return {"token_id": token.id}
+
+
+def token_use_not_recorded(world: World) -> Said:
+    def fail(_: object, connection: Connection, *__: object, **___: object) -> None:
+        connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+
+    engine = world.engine()
+    new = engine.create_token(["read"])
+    world.patch.setattr(TokenRows, "record_uses", fail)
+    for _ in range(3):
+        assert engine.authenticate(new.text) == new.token
+    world.patch.undo()
+    return {"tokens": 1}
+
+
 def listener_failed(world: World) -> Said:
     def fail(fact: Fact) -> None:
         raise RuntimeError(f"cannot take {fact.event}")
@@ -510,5 +537,8 @@ HAPPENINGS: Mapping[type[Fact], Callable[[World], Said]] = {
     catalogue.WalUnsafe: wal_unsafe,
     catalogue.JournalKept: journal_kept,
     catalogue.HistoryPruned: pruned,
+    catalogue.TokenCreated: token_created,
+    catalogue.TokenRevoked: token_revoked,
+    catalogue.TokenUseNotRecorded: token_use_not_recorded,
     catalogue.ListenerFailed: listener_failed,
 }

@@ -143,7 +143,7 @@ def test_sqlite_has_no_schemas(sqlite_url: str) -> None:
         TriggerEngine(sqlite_url, schema="ours")
 
 
-@pytest.mark.parametrize("table", ["executions", "tombstones"])
+@pytest.mark.parametrize("table", ["executions", "tombstones", "api_tokens"])
 def test_a_foreign_table_is_refused_before_anything_is_made(database_url: str, table: str) -> None:
     """Its name is said, and nothing was created beside it."""
     with opened(database_url) as host, host.begin() as connection:
@@ -152,6 +152,41 @@ def test_a_foreign_table_is_refused_before_anything_is_made(database_url: str, t
         TriggerEngine(database_url)
     assert table_names(database_url) == {table}
     TriggerEngine(database_url, table_prefix="ff_").close()
+
+
+def test_an_old_database_is_brought_up_to_date_with_its_rows(
+    database_url: str, make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever version of ours made it: what is stored stays, and what came later works."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(migrations, "HEAD", migrations.FIRST)
+        old = make_engine(table_prefix="ff_")
+        old.create_workflow("A")
+        old.complete("up", "completed", workflow_id="A")
+        assert "ff_api_tokens" not in table_names(database_url)
+    engine = make_engine(table_prefix="ff_")
+    assert [workflow.id for workflow in engine.list_workflows()] == ["A"]
+    assert [execution.id for execution in engine.list_executions()] == ["up"]
+    assert engine.list_tokens() == []
+    assert engine.authenticate(engine.create_token(["read"]).text) is not None
+
+
+def test_a_foreign_table_in_the_way_of_an_upgrade_is_refused(
+    database_url: str, make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old database whose host has a table of a name that a later version takes: nothing is changed."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(migrations, "HEAD", migrations.FIRST)
+        make_engine().create_workflow("A")
+    with opened(database_url) as host, host.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE api_tokens (mine text)")
+    before = table_names(database_url)
+    with pytest.raises(TableConflict, match="a table 'api_tokens' that is not flowforge-graph's"):
+        TriggerEngine(database_url)
+    assert table_names(database_url) == before
+    with opened(database_url) as engine, engine.connect() as connection:
+        version = connection.exec_driver_sql("SELECT version_num FROM flowforge_graph_version").scalar()
+    assert version == migrations.FIRST
 
 
 def test_a_newer_database_is_refused(database_url: str, make_engine: MakeEngine) -> None:

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, inspect, select, table, text
 from sqlalchemy import column as sql_column
 
 from flowforge_graph.errors import DatabaseNewer, TableConflict
-from flowforge_graph.storage.tables import Tables
+from flowforge_graph.storage.tables import SINCE, Tables
 
-HEAD = "0001"
+FIRST = "0001"
+HEAD = "0003"
 VERSIONS = Path(__file__).with_name("versions")
 
 
@@ -38,13 +39,12 @@ def upgrade(connection: Connection, tables: Tables, *, prefix: str) -> None:
     version = current_version(connection, tables)
     if version == HEAD:
         return
-    if version is None:
-        _refuse_foreign_tables(connection, tables)
-    elif version not in known_versions():
+    if version is not None and version not in known_versions():
         raise DatabaseNewer(
             f"the database is at version {version}, newer than this flowforge-graph knows ({HEAD}): "
             "upgrade the package, or use another database"
         )
+    _refuse_foreign_tables(connection, tables, version)
     _run_scripts(connection, tables, prefix)
 
 
@@ -60,10 +60,15 @@ def known_versions() -> set[str]:
     return {path.name.split("_", 1)[0] for path in VERSIONS.glob("[0-9]*_*.py")}
 
 
-def _refuse_foreign_tables(connection: Connection, tables: Tables) -> None:
+def _refuse_foreign_tables(connection: Connection, tables: Tables, version: str | None) -> None:
+    """Refuse a table of a name that the scripts after ``version`` will need."""
     schema = tables.metadata.schema
-    ours = {ours.name for ours in tables.metadata.tables.values()}
-    foreign = sorted(ours & set(inspect(connection).get_table_names(schema=schema)))
+    to_be_made = {
+        table.name
+        for table in tables.metadata.tables.values()
+        if version is None or table.info.get(SINCE, FIRST) > version
+    }
+    foreign = sorted(to_be_made & set(inspect(connection).get_table_names(schema=schema)))
     if foreign:
         raise TableConflict(
             f"the database already has a table '{foreign[0]}' that is not flowforge-graph's: "
