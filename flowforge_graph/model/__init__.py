@@ -11,6 +11,7 @@ from flowforge_graph.model.answers import (
     WorkflowDeletion,
 )
 from flowforge_graph.model.completions import Completion, CompletionResult, ReasonCode, Verdict
+from flowforge_graph.model.events import Event, EventPage
 from flowforge_graph.model.executions import END_STATUSES, STATUSES, Claim, EndStatus, Execution, ExecutionStatus
 from flowforge_graph.model.triggers import (
     CONDITIONS,
@@ -49,6 +50,8 @@ __all__ = [
     "DependencyTrigger",
     "DependencyValidation",
     "EndStatus",
+    "Event",
+    "EventPage",
     "EventTrigger",
     "Execution",
     "ExecutionStatus",

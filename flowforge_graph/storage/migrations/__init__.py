@@ -14,8 +14,11 @@ from sqlalchemy import column as sql_column
 from flowforge_graph.errors import DatabaseNewer, TableConflict
 from flowforge_graph.storage.tables import Tables
 
-HEAD = "0001"
+HEAD = "0002"
 VERSIONS = Path(__file__).with_name("versions")
+
+# The tables that a database lacks at each version before the newest, by what they are called without a prefix.
+_MADE_AFTER = {"0001": ("feed",)}
 
 
 def current_version(connection: Connection, tables: Tables) -> str | None:
@@ -39,8 +42,10 @@ def upgrade(connection: Connection, tables: Tables, *, prefix: str) -> None:
     if version == HEAD:
         return
     if version is None:
-        _refuse_foreign_tables(connection, tables)
-    elif version not in known_versions():
+        _refuse_foreign_tables(connection, tables, {ours.name for ours in tables.metadata.tables.values()})
+    elif version in known_versions():
+        _refuse_foreign_tables(connection, tables, {f"{prefix}{name}" for name in _MADE_AFTER[version]})
+    else:
         raise DatabaseNewer(
             f"the database is at version {version}, newer than this flowforge-graph knows ({HEAD}): "
             "upgrade the package, or use another database"
@@ -60,10 +65,9 @@ def known_versions() -> set[str]:
     return {path.name.split("_", 1)[0] for path in VERSIONS.glob("[0-9]*_*.py")}
 
 
-def _refuse_foreign_tables(connection: Connection, tables: Tables) -> None:
+def _refuse_foreign_tables(connection: Connection, tables: Tables, to_make: set[str]) -> None:
     schema = tables.metadata.schema
-    ours = {ours.name for ours in tables.metadata.tables.values()}
-    foreign = sorted(ours & set(inspect(connection).get_table_names(schema=schema)))
+    foreign = sorted(to_make & set(inspect(connection).get_table_names(schema=schema)))
     if foreign:
         raise TableConflict(
             f"the database already has a table '{foreign[0]}' that is not flowforge-graph's: "
