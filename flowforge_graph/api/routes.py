@@ -12,10 +12,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from flowforge_graph.api.guards import Guard, Scope
+from flowforge_graph.api.guards import Guard
 from flowforge_graph.api.refusals import BadRequest, TooLarge, plain_refusal, refusal, status_code_of
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.errors import FlowforgeGraphError, shown
+from flowforge_graph.model.tokens import Scope
 from flowforge_graph.model.values import complaint
 
 # Parameters may be 64 levels deep; the body around them is a few more.

@@ -32,7 +32,7 @@ from flowforge_graph.model import (
 )
 from flowforge_graph.model.executions import WORKFLOW_DELETED
 from flowforge_graph.schedules import CronExpression, first_fire_time_after, zone
-from flowforge_graph.storage import Change, Revision
+from flowforge_graph.storage import Change, Revision, to_seconds
 
 Result = TypeVar("Result")
 
@@ -86,8 +86,8 @@ class DefinitionWrites:
         gone = deleted if only_new else [*deleted, *stored]
         self._check(connection, changes, gone=gone, puts=puts, used_ids=set(stored) if only_new else set())
         return [
-            *self._delete_triggers(connection, deleted),
-            *self._delete_workflows(connection, changes.delete_workflow_ids),
+            *self._delete_triggers(connection, deleted, now),
+            *self._delete_workflows(connection, changes.delete_workflow_ids, now),
             *self._put_workflows(connection, changes.put_workflows, now),
             *self._put_triggers(connection, puts, stored),
         ]
@@ -174,14 +174,14 @@ class DefinitionWrites:
 
     # Writing
 
-    def _delete_triggers(self, connection: Connection, trigger_ids: Sequence[str]) -> list[Change]:
-        self._context.store.triggers.delete(connection, trigger_ids)
+    def _delete_triggers(self, connection: Connection, trigger_ids: Sequence[str], now: datetime) -> list[Change]:
+        self._context.store.triggers.delete(connection, trigger_ids, at=to_seconds(now))
         tell_of_deleted(self._context.facts, trigger_ids=trigger_ids)
         return [Change(kind=ChangeKind.TRIGGER_REMOVED, subject_id=trigger_id) for trigger_id in trigger_ids]
 
-    def _delete_workflows(self, connection: Connection, workflow_ids: Sequence[str]) -> list[Change]:
+    def _delete_workflows(self, connection: Connection, workflow_ids: Sequence[str], now: datetime) -> list[Change]:
         store = self._context.store
-        store.workflows.delete(connection, workflow_ids)
+        store.workflows.delete(connection, workflow_ids, at=to_seconds(now))
         tell_of_deleted(self._context.facts, workflow_ids=workflow_ids)
         changes = [Change(kind=ChangeKind.WORKFLOW_REMOVED, subject_id=workflow_id) for workflow_id in workflow_ids]
         pending = [

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from flowforge_graph.engine.context import Context
+from flowforge_graph.engine.feed import Feed
 from flowforge_graph.facts.catalogue import HistoryPruned
 from flowforge_graph.model import PruneResult, as_instant
 from flowforge_graph.storage import to_instant, to_seconds
@@ -18,8 +19,9 @@ CASCADES_PER_TRANSACTION: Final = 100
 class Pruning:
     """Use case of an operator who wants the space back."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, feed: Feed) -> None:
         self._context = context
+        self._feed = feed
 
     def prune(self, before: datetime) -> PruneResult:
         """Remove every cascade in which each execution ended before ``before``."""
@@ -34,6 +36,7 @@ class Pruning:
             )
             if pruned.cascades < CASCADES_PER_TRANSACTION:
                 break
+        self._feed.trim()
         self._context.facts.tell(
             HistoryPruned(
                 before=to_instant(limit),

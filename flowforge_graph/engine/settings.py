@@ -21,6 +21,7 @@ class Settings:
     ``max_cascade_executions``: how many executions may descend from one root, counting the root.
     ``missed_after_seconds``: how old a fire time is when it counts as missed.
     ``catch_up_starts_per_second``: the rate at which missed fire times start after downtime.
+    ``feed_kept``: how many of the newest events of the feed are kept for readers that come late.
     """
 
     lease_seconds: float = 15.0
@@ -31,6 +32,7 @@ class Settings:
     max_cascade_executions: int = 100_000
     missed_after_seconds: int = 60
     catch_up_starts_per_second: float = 20.0
+    feed_kept: int = 100_000
 
     @classmethod
     def of(cls, keywords: Mapping[str, Any]) -> Self:

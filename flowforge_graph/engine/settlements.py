@@ -214,11 +214,23 @@ class Settlements:
     def _write(self, connection: Connection, batch: _Batch) -> None:
         store = self._context.store
         store.executions.insert(connection, batch.recorded)
-        store.executions.insert_starts(connection, batch.starts)
-        store.executions.settle(connection, batch.ended)
+        self._write_ends_and_starts(connection, batch.ended, batch.starts)
         store.verdicts.insert(connection, batch.verdicts)
         store.executions.grow_cascades(connection, batch.growth)
         tell_of_ends(self._context.facts, [*batch.ended, *batch.recorded], batch.stored_verdicts)
+
+    def _write_ends_and_starts(
+        self, connection: Connection, ends: Sequence[Execution], starts: Sequence[Execution]
+    ) -> None:
+        """Each end before what it starts, as the feed tells them; what starts and ends in one batch comes in turns."""
+        rows = self._context.store.executions
+        while ends or starts:
+            unborn = {start.id for start in starts}
+            later = [end for end in ends if end.id in unborn]
+            waiting = {end.id for end in later}
+            rows.settle(connection, [end for end in ends if end.id not in waiting])
+            rows.insert_starts(connection, [start for start in starts if start.upstream_execution_id not in waiting])
+            ends, starts = later, [start for start in starts if start.upstream_execution_id in waiting]
 
 
 def _ended(execution: Execution, completion: Completion, now: datetime) -> Execution:

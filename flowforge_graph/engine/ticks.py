@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from flowforge_graph.engine.context import Context
+from flowforge_graph.engine.feed import Feed
 from flowforge_graph.engine.telling import tell_of_fires
 from flowforge_graph.evaluation import ScheduleEvaluation, evaluate_schedule, is_missed, spread_missed_starts
 from flowforge_graph.facts.catalogue import Ticked
@@ -21,12 +22,14 @@ SCHEDULES_PER_TRANSACTION: Final = 200
 class Ticks:
     """Use case of the scheduler."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, feed: Feed) -> None:
         self._context = context
+        self._feed = feed
 
     def tick(self, now: datetime | None) -> TickResult:
         """Plan every due schedule up to ``now``. A schedule with more due than one tick may start goes on next time."""
         instant = self._context.now(now)
+        self._feed.trim_now_and_then()
         if not self._is_any_due(instant):
             return self._told(TickResult())
         steps: list[TickResult] = []

@@ -19,6 +19,7 @@ from flowforge_graph.engine.definition_writes import DefinitionWrites
 from flowforge_graph.engine.definitions import Definitions
 from flowforge_graph.engine.deployments import DeploymentSync
 from flowforge_graph.engine.dispatch import Dispatcher, HeldExecutions
+from flowforge_graph.engine.feed import Feed
 from flowforge_graph.engine.freshness import LiveGraph
 from flowforge_graph.engine.health import HealthChecks
 from flowforge_graph.engine.protocols import Clock, Deployments, Executor
@@ -41,6 +42,7 @@ from flowforge_graph.model import (
     DependencyValidation,
     Deployment,
     EndStatus,
+    EventPage,
     Execution,
     Health,
     NewToken,
@@ -98,9 +100,10 @@ class TriggerEngine:
         self._deployments = DeploymentSync(context, self._questions, deployments)
         self._starts = Starts(context)
         self._completions = Completions(context, settlements)
-        self._ticks = Ticks(context)
+        self._feed = Feed(context)
+        self._ticks = Ticks(context, self._feed)
         self._claims = Claims(context, settlements)
-        self._pruning = Pruning(context)
+        self._pruning = Pruning(context, self._feed)
         self._health = HealthChecks(context)
         self._tokens = Tokens(context)
         held = HeldExecutions(context, self._claims, self._completions)
@@ -431,10 +434,21 @@ class TriggerEngine:
         """What each trigger answered to this execution's completion. Raises ExecutionNotFound."""
         return self._completions.verdicts(execution_id)
 
+    def read_events(self, after: int | None = None, limit: int = 500) -> EventPage:
+        """What changed after a position: executions, triggers and workflows, whichever process changed them.
+
+        Every committed change comes once, causes before effects, at most ``limit`` (10,000) at a time; go on from
+        the page's ``position``. ``after=None`` answers no events and the position of now. The newest ``feed_kept``
+        events are kept: the page says where some after ``after`` are gone, or where ``after`` was never given out here.
+        Raises InvalidExecution for an ``after`` below 0 or a limit below 1. An idle read is one indexed query.
+        """
+        return self._feed.read(after, limit=limit)
+
     def prune(self, before: datetime) -> PruneResult:
         """Remove the history of cascades that ended wholly before ``before``, leaving tombstones.
 
-        ``before`` is an aware datetime, else InvalidTime. Answers how much went.
+        ``before`` is an aware datetime, else InvalidTime. Answers how much went. Of the feed the newest ``feed_kept``
+        events stay.
         """
         return self._pruning.prune(before)
 

@@ -12,6 +12,7 @@ from flowforge_graph.model.ids import new_id
 from flowforge_graph.storage.changes import Change, ChangeRows, Revision
 from flowforge_graph.storage.database import Database
 from flowforge_graph.storage.executions import AT_ONCE, LIVE_STATUSES, ExecutionRows, LiveClaim, LockedExecution
+from flowforge_graph.storage.feed import ROWS_AT_ONCE, FeedExtent, FeedRows
 from flowforge_graph.storage.health import HealthRows
 from flowforge_graph.storage.history import ScheduleDropRows, TombstoneRows, VerdictRows
 from flowforge_graph.storage.instants import to_instant, to_seconds
@@ -22,8 +23,10 @@ from flowforge_graph.storage.workflows import WorkflowRows
 __all__ = [
     "AT_ONCE",
     "LIVE_STATUSES",
+    "ROWS_AT_ONCE",
     "Change",
     "Database",
+    "FeedExtent",
     "LiveClaim",
     "LockedExecution",
     "Revision",
@@ -56,6 +59,7 @@ class Store:
         self.tombstones = TombstoneRows(tables)
         self.changes = ChangeRows(tables)
         self.tokens = TokenRows(tables)
+        self.feed = FeedRows(tables, is_sqlite=self.database.is_sqlite)
         self.health = HealthRows(tables)
         self.epoch = self._stored_epoch()
 

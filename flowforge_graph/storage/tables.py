@@ -40,6 +40,8 @@ SINCE = "since"
 LIVE_CLAIM = "claim_token IS NOT NULL AND status IN ('pending', 'running')"
 DUE_PENDING = "status = 'pending' AND claim_token IS NULL"
 DUE_SCHEDULE = "trigger_type = 'scheduled' AND enabled = 1 AND schedule_owner = 'engine'"
+PUBLISHED = "position IS NOT NULL"
+UNPUBLISHED = "position IS NULL"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -56,7 +58,12 @@ class Tables:
     changes: Table
     tombstones: Table
     api_tokens: Table
+    feed: Table
     version_table: str
+
+    def to_empty(self) -> list[Table]:
+        """All tables in an order in which they can be emptied: the feed last, which hears of what is deleted before."""
+        return [*(table for table in reversed(self.metadata.sorted_tables) if table is not self.feed), self.feed]
 
 
 @lru_cache(maxsize=64)
@@ -74,6 +81,7 @@ def tables_for(schema: str | None = None, prefix: str = "") -> Tables:
         changes=_changes(metadata, prefix),
         tombstones=_tombstones(metadata, prefix),
         api_tokens=_api_tokens(metadata, prefix),
+        feed=_feed(metadata, prefix),
         version_table=f"{prefix}flowforge_graph_version",
     )
 
@@ -290,3 +298,30 @@ def _api_tokens(metadata: MetaData, prefix: str) -> Table:
         UniqueConstraint("id", name=f"uq_{name}_id"),
         info={SINCE: "0003"},
     )
+
+
+def _feed(metadata: MetaData, prefix: str) -> Table:
+    """What changed, as the database's own triggers write it.
+
+    PostgreSQL gives a row its ``position`` when it is published, after its commit. On SQLite one process writes at a
+    time, ``seq`` is the position, and both indexes stay empty.
+    """
+    name = f"{prefix}feed"
+    table = Table(
+        name,
+        metadata,
+        Column("seq", Sequence, primary_key=True, autoincrement=True),
+        Column("position", BigInteger),
+        Column("kind", Text, nullable=False),
+        Column("change", Text, nullable=False),
+        Column("subject_id", Text, nullable=False),
+        Column("workflow_id", Text, nullable=False),
+        Column("root_execution_id", Text),
+        Column("trigger_id", Text),
+        Column("recorded_at", BigInteger, nullable=False),
+        info={SINCE: "0002"},
+    )
+    published, unpublished = text(PUBLISHED), text(UNPUBLISHED)
+    Index(f"uq_{name}_position", table.c.position, unique=True, sqlite_where=published, postgresql_where=published)
+    Index(f"ix_{name}_unpublished", table.c.seq, sqlite_where=published, postgresql_where=unpublished)
+    return table

@@ -211,21 +211,21 @@ class TriggerRows:
     ) -> None:
         """Store all fields of existing triggers anew; they keep their places in the order of creation.
 
-        ``vacate_first``: ids whose rows are taken out before any is written, so that two may swap a UNIQUE key.
+        ``vacate_first``: ids whose UNIQUE keys are given up before any row is written, so that two may swap them.
         """
-        seqs = self.seqs(connection, vacate_first)
-        self.delete(connection, vacate_first)
+        for batch in in_batches(sorted(vacate_first)):
+            vacated = update(self._table).where(self._columns.id.in_(batch))
+            # No UNIQUE key holds a null. The feed passes over a trigger without what its kind must have.
+            connection.execute(vacated.values(dependency_condition=None, cron_expression=None))
         for trigger in triggers:
-            if trigger.id not in seqs:
-                connection.execute(update(self._table).where(self._columns.id == trigger.id).values(_row_of(trigger)))
-        returning = [_row_of(trigger) | {"seq": seqs[trigger.id]} for trigger in triggers if trigger.id in seqs]
-        if returning:
-            connection.execute(insert(self._table), returning)
+            connection.execute(update(self._table).where(self._columns.id == trigger.id).values(_row_of(trigger)))
 
-    def delete(self, connection: Connection, trigger_ids: Collection[str]) -> None:
-        """Remove triggers."""
+    def delete(self, connection: Connection, trigger_ids: Collection[str], *, at: int) -> None:
+        """Remove triggers; the feed hears from their rows that they went at this instant."""
         for batch in in_batches(sorted(trigger_ids)):
-            connection.execute(delete(self._table).where(self._columns.id.in_(batch)))
+            is_meant = self._columns.id.in_(batch)
+            connection.execute(update(self._table).where(is_meant).values(updated_at=at))
+            connection.execute(delete(self._table).where(is_meant))
 
     def _of(self, connection: Connection, column: ColumnElement[Any], values: Collection[str]) -> list[AnyTrigger]:
         rows: list[AnyRow] = []

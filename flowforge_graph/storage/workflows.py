@@ -72,10 +72,12 @@ class WorkflowRows:
         """Store all fields of an existing workflow anew."""
         connection.execute(update(self._table).where(self._by_id == workflow.id).values(_row_of(workflow)))
 
-    def delete(self, connection: Connection, workflow_ids: Collection[str]) -> None:
-        """Remove workflows, whose triggers are gone already."""
+    def delete(self, connection: Connection, workflow_ids: Collection[str], *, at: int) -> None:
+        """Remove workflows, whose triggers are gone already; the feed hears from their rows when they went."""
         for batch in in_batches(sorted(workflow_ids)):
-            connection.execute(delete(self._table).where(self._by_id.in_(batch)))
+            is_meant = self._by_id.in_(batch)
+            connection.execute(update(self._table).where(is_meant).values(updated_at=at))
+            connection.execute(delete(self._table).where(is_meant))
 
 
 def workflow_of(row: AnyRow) -> Workflow:

@@ -46,8 +46,8 @@ def test_status_executions_and_verdicts_share_one_transaction(engine: TriggerEng
     writes = [statement.split("(")[0].strip() for statement in sent if statement.startswith(("INSERT", "UPDATE"))]
     assert [statement for statement in sent if statement.startswith("COMMIT")] == ["COMMIT"]
     assert [write.split(" SET ")[0] for write in writes] == [
-        "INSERT INTO executions",
         "UPDATE executions",
+        "INSERT INTO executions",
         "INSERT INTO verdicts",
         "UPDATE executions",
     ]
