@@ -33,8 +33,8 @@ class Feed:
     def __init__(self, engine: TriggerEngine) -> None:
         self._engine = engine
         self._recent: deque[Event] = deque(maxlen=_KEPT)
-        # In memory is everything after the first of these, up to the second.
-        self._covered_from = 0
+        # In memory is everything after the first of these (None: nothing is), up to the second.
+        self._covered_from: int | None = None
         self._position = 0
         self._followers = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -55,7 +55,7 @@ class Feed:
         with self._followed():
             while not self._is_closed:
                 news = self._news
-                page = await self._page(position)
+                page = await self._page_or_none(position)
                 position = page.position
                 if page.events or page.pruned or page.is_foreign or not await _has_come(news, idle_seconds):
                     yield page
@@ -79,10 +79,17 @@ class Feed:
                 self._looker.cancel()
                 self._looker, self._loop = None, None
 
+    async def _page_or_none(self, position: int) -> EventPage:
+        try:
+            return await self._page(position)
+        except DatabaseError:
+            # The stream goes on where it was when the database is back; until then it is idle.
+            return EventPage(position=position, is_complete=False)
+
     async def _page(self, position: int) -> EventPage:
-        if self._covered_from <= position <= self._position and self._covered_from:
+        if self._covered_from is not None and self._covered_from <= position <= self._position:
             behind = list(takewhile(lambda event: event.position > position, reversed(self._recent)))
-            return EventPage(events=tuple(reversed(behind)), position=max(position, self._position), is_complete=True)
+            return EventPage.trusted(events=tuple(reversed(behind)), position=self._position, is_complete=True)
         return await self._read(position)
 
     async def _read(self, position: int | None) -> EventPage:
@@ -90,7 +97,7 @@ class Feed:
 
     async def _look(self) -> None:
         """Take in what is new, for as long as anybody follows."""
-        self._covered_from = self._position = 0
+        self._covered_from = None
         while True:
             self._called.clear()
             # Whoever follows waits meanwhile, and asks the database himself where he is behind.
@@ -102,18 +109,19 @@ class Feed:
                 await asyncio.sleep(_GATHER_SECONDS)
 
     async def _take_in(self) -> None:
-        if not self._covered_from:
+        if self._covered_from is None:
             self._recent.clear()
             self._covered_from = self._position = (await self._read(None)).position
         is_complete = False
         while not is_complete:
             page = await self._read(self._position)
             if page.pruned or page.is_foreign:
-                self._covered_from = 0
+                self._covered_from = None
                 break
             self._remember(page)
             is_complete = page.is_complete
-        self._wake_followers()
+            if page.events:
+                self._wake_followers()
 
     def _remember(self, page: EventPage) -> None:
         for event in page.events:

@@ -73,18 +73,27 @@ class Claims:
         roots: Collection[str] | None = None,
         ignore_delays: bool = False,
         runs_here: bool = False,
+        with_run_only: bool = False,
     ) -> tuple[list[Claim], bool]:
         """Claim due executions in one transaction, the longest waiting first, after a second look at each (rule 14).
 
         Answers the claims, and whether more may be due. ``room`` says how many are wanted, asked when the transaction
         has begun: while it waited for the database's write lock others may have ended. ``runs_here``: this process
-        starts them at once and holds them, so that they are marked running by the same commit.
+        starts them at once and holds them, so that they are marked running by the same commit. ``with_run_only``: what
+        workflows without a run are to do is left to their host.
         """
 
         def work(connection: Connection) -> tuple[list[Claim], list[Completion], bool]:
             wanted = min(room(), MAX_CLAIMS_AT_ONCE)
             store = self._context.store
-            due = store.executions.due(connection, now=now, limit=wanted, roots=roots, ignore_delays=ignore_delays)
+            due = store.executions.due(
+                connection,
+                now=now,
+                limit=wanted,
+                roots=roots,
+                ignore_delays=ignore_delays,
+                with_run_only=with_run_only,
+            )
             claims, refused = self._second_look(connection, due, runs_here=runs_here)
             store.executions.claim(connection, claims, claimed_by=self._me)
             tell_of_claims(self._context.facts, claims)

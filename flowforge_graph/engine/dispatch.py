@@ -116,6 +116,7 @@ class Dispatcher:
         self._executor = executor
         self._seen = context.wake.calls
         self._next_look = -math.inf
+        self._needs_run = getattr(executor, "needs_run", False)
         self._holding = executor if isinstance(executor, HoldingExecutor) else None
         if self._holding is not None:
             self._holding.attach(held)
@@ -142,6 +143,7 @@ class Dispatcher:
                 roots=roots,
                 ignore_delays=ignore_delays,
                 runs_here=self._holding is not None,
+                with_run_only=self._needs_run,
             )
             started += self._start_all(self._executor, claims)
         return started

@@ -21,7 +21,11 @@ class Clock(Protocol):
 
 
 class Executor(Protocol):
-    """Starts executions somewhere."""
+    """Starts executions somewhere.
+
+    One that knows only what a workflow's ``run`` says has the attribute ``needs_run = True``: it is never asked to
+    start a workflow without one, whose executions stay pending until the host completes or claims them.
+    """
 
     def start(self, execution: Execution, workflow: Workflow) -> str | None:
         """Start ``execution`` and return at once: its external id, or None where this process now holds it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from flowforge_graph.engine.health import DEAD_LETTERS_WITHIN
@@ -17,7 +18,7 @@ from flowforge_graph.observability.findings import (
 )
 from flowforge_graph.observability.look import Look
 from flowforge_graph.storage import to_seconds
-from flowforge_graph.storage.inspection import SeenClaim
+from flowforge_graph.storage.inspection import SeenClaim, Waiting
 
 _LOOK_SECONDS: Final = 0.25
 
@@ -52,10 +53,17 @@ def pending(look: Look) -> Finding:
         return problem(
             "pending",
             f"{counted_of_most(len(late), 'execution')} might have started, the first {max(waits):,} s ago"
-            f" ({quoted_all(e.id for e in late)}): nobody dispatches, or not enough at once; start another"
-            " 'flowforge-graph serve'",
+            f" ({quoted_all(e.id for e in late)}): {_who_should(late)}",
         )
     return ok("pending", f"nothing has been due for more than {look.limits.overdue_seconds:,} s")
+
+
+def _who_should(late: Sequence[Waiting]) -> str:
+    of_hosts = sum(execution.is_for_host for execution in late)
+    if of_hosts == len(late):
+        return "their workflows have no run, and the host that runs them has not taken them"
+    start = "nobody dispatches, or not enough at once; start another 'flowforge-graph serve'"
+    return f"{start} ({of_hosts} of them wait for their host: their workflows have no run)" if of_hosts else start
 
 
 def leases(look: Look) -> Finding:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    null,
     or_,
     select,
     text,
@@ -89,6 +90,11 @@ class ExecutionRows:
     def __init__(self, tables: Tables, *, is_sqlite: bool) -> None:
         self._table = tables.executions
         self._columns = columns = tables.executions.c
+        has_a_run = ~(
+            select(tables.workflows.c.id)
+            .where(tables.workflows.c.id == columns.workflow_id, tables.workflows.c.run.is_(null()))
+            .exists()
+        )
         self._insert_ignoring = _insert_ignoring(self._table, is_sqlite=is_sqlite)
         self._insert = insert(self._table)
         wanted: BindParameter[str] = bindparam("ids", expanding=True)
@@ -105,11 +111,15 @@ class ExecutionRows:
         # Built once: building a statement costs as much as running it.
         now = bindparam("now", type_=BigInteger)
         has_waited, is_over = columns.available_at > AT_ONCE, columns.available_at <= now
-        self._at_once = self._due_where(columns.available_at == AT_ONCE)
-        self._waited = self._due_where(has_waited, is_over)
-        self._waited_ignoring_delays = self._due_where(
-            has_waited, or_(is_over, columns.available_at == columns.run_after)
-        )
+        is_over_or_delayed = or_(is_over, columns.available_at == columns.run_after)
+        self._due_queries = {
+            (ignore_delays, with_run_only): (
+                self._due_where(has_waited, is_over_or_delayed if ignore_delays else is_over, *needed),
+                self._due_where(columns.available_at == AT_ONCE, *needed),
+            )
+            for ignore_delays in (False, True)
+            for with_run_only, needed in ((False, ()), (True, (has_a_run,)))
+        }
         self._live_claims = select(
             columns.id, columns.claim_token, columns.claim_renewals, columns.attempt, columns.cancel_requested_at
         ).where(text(LIVE_CLAIM))
@@ -271,18 +281,22 @@ class ExecutionRows:
         limit: int,
         roots: Collection[str] | None,
         ignore_delays: bool,
+        with_run_only: bool,
     ) -> list[Execution]:
         """Pending, unclaimed and available; locked where others may claim too.
+
+        ``with_run_only`` leaves out what workflows without a run are to do: their host takes it. (What a workflow that
+        is gone was to do is in.)
 
         First those whose delay, backoff or turn is over, by that instant, then those that may start at once, by age:
         a steady stream of the latter must not keep the former waiting.
         """
         if not limit:
             return []
-        waited = self._waited_ignoring_delays if ignore_delays else self._waited
+        waited, at_once = self._due_queries[ignore_delays, with_run_only]
         found = self._due(connection, waited, roots, {"now": now, "most": limit})
         left = limit - len(found)
-        return found + (self._due(connection, self._at_once, roots, {"most": left}) if left else [])
+        return found + (self._due(connection, at_once, roots, {"most": left}) if left else [])
 
     def _due_where(self, *conditions: ColumnElement[bool]) -> Select[Any]:
         return (

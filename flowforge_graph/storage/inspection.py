@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, func, literal, or_, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, exists, func, literal, null, or_, select, text
 from sqlalchemy.engine import URL
 
 from flowforge_graph.errors import DatabaseError
@@ -71,11 +71,15 @@ class SeenClaim:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """An execution or a schedule that waits, since an instant in Unix seconds (None: it has none)."""
+    """An execution or a schedule that waits, since an instant in Unix seconds (None: it has none).
+
+    ``is_for_host``: its workflow has no run, so that no executor of ours takes it.
+    """
 
     id: str
     workflow_id: str
     since: int | None
+    is_for_host: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -276,15 +280,22 @@ class Inspection:
     def late_executions(self, *, now: int, before: int) -> list[Waiting]:
         """The unclaimed pending executions that might have started before ``before``, the longest waiting first."""
         columns, since = self._tables.executions.c, self._health.due_since.label("since")
+        workflows = self._tables.workflows.c
+        is_for_host = (
+            exists().where(workflows.id == columns.workflow_id, workflows.run.is_(null())).label("is_for_host")
+        )
         query = (
-            select(columns.id, columns.workflow_id, since)
+            select(columns.id, columns.workflow_id, since, is_for_host)
             .where(*self._health.is_due(now), self._health.due_since < before)
             .order_by(since, columns.seq)
             .limit(MOST_ROWS)
         )
         with self.database.read() as connection:
             rows = connection.execute(query).all()
-        return [Waiting(id=row.id, workflow_id=row.workflow_id, since=row.since) for row in rows]
+        return [
+            Waiting(id=row.id, workflow_id=row.workflow_id, since=row.since, is_for_host=row.is_for_host)
+            for row in rows
+        ]
 
     def claims(self) -> list[SeenClaim]:
         """All claims on executions that have not ended."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from flowforge_graph.engine.protocols import ExecutionEnd, ExecutionHost
 from flowforge_graph.errors import DispatchError, PermanentDispatchError
@@ -43,8 +43,10 @@ class LocalExecutor:
     ``monotonic``: the clock that measures durations, timeouts and leases, in seconds.
 
     An execution that is cancelled before its outcome is known ends as cancelled, whatever its outcome. If its lease is
-    lost, it is stopped and not reported.
+    lost, it is stopped and not reported. What workflows without a run are to do is left to the host.
     """
+
+    needs_run: ClassVar[bool] = True
 
     def __init__(
         self,
