@@ -51,6 +51,7 @@ __all__ = [
     "InvalidTrigger",
     "InvalidWorkflow",
     "LeaseLost",
+    "NotifyError",
     "PermanentDispatchError",
     "TableConflict",
     "TokenNotFound",
@@ -242,6 +243,22 @@ class DispatchError(_Sentence, RuntimeError):
 
 class PermanentDispatchError(DispatchError):
     """The executor can never start this execution: no retry will help."""
+
+
+# What a flow hears.
+
+
+class NotifyError(_Sentence, RuntimeError):
+    """The API could not be told of a completion.
+
+    ``status_code`` is that of its answer, None where there was none; ``tries`` is how often it was asked.
+    """
+
+    def __init__(self, message: str, status_code: int | None = None, tries: int = 0) -> None:
+        super().__init__(message)
+        self.args = (message, status_code, tries)
+        self.status_code = status_code
+        self.tries = tries
 
 
 # What the database says.
