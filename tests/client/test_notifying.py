@@ -231,11 +231,12 @@ def test_a_server_that_comes_up_later_is_told(monkeypatch: pytest.MonkeyPatch) -
     assert [notice and notice.triggered_count for notice in notices] == [1]
 
 
-def test_a_try_that_hangs_leaves_time_for_another() -> None:
+def test_a_try_that_hangs_leaves_time_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """No try may take the whole budget."""
+    monkeypatch.setattr(notifying, "_TRIES_AT_LEAST", 60)
     with serving(hang, reply(TOLD)) as api:
-        assert tell(api.url, timeout_seconds=1.5)
-    assert len(api.requests) == 2
+        assert tell(api.url)
+    assert len(api.requests) >= 2
 
 
 @pytest.mark.parametrize("fault", [hang, drip_headers, drip_body], ids=lambda fault: fault.__name__)
@@ -307,7 +308,7 @@ def test_waits_grow_and_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
     for number, seconds in enumerate(slept):
         assert 0 <= seconds <= min(0.5 * 2**number, 5)
     assert sum(slept) < 30
-    assert len(api.requests) == len(slept) + 1
+    assert 3 < len(api.requests) <= len(slept) + 1
 
 
 # What does not pass is not
@@ -511,8 +512,9 @@ def test_the_token_is_never_told(caplog: pytest.LogCaptureFixture) -> None:
     ]
     seen = []
     for answer in answers:
-        with serving(answer) as api, pytest.raises(NotifyError) as raised:
-            tell(api.url, token=TOKEN, timeout_seconds=0.1, raise_on_error=True)
+        # What is tried again is refused then.
+        with serving(answer, reply(echo, 400)) as api, pytest.raises(NotifyError) as raised:
+            tell(api.url, token=TOKEN, raise_on_error=True)
         seen += [str(raised.value), repr(raised.value), *traceback.format_exception(raised.value)]
     seen += [caplog.text, *(repr(vars(record)) for record in caplog.records)]
     assert "***" in caplog.text
