@@ -10,6 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flowforge_graph.client import (
+        CompletionNotice,
+        SkippedNotice,
+        TriggeredNotice,
+        notify_completion,
+    )
     from flowforge_graph.engine import (
         SystemClock,
         TriggerEngine,
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
         InvalidTrigger,
         InvalidWorkflow,
         LeaseLost,
+        NotifyError,
         PermanentDispatchError,
         TableConflict,
         TokenNotFound,
@@ -90,6 +97,7 @@ __all__ = [
     "CommandRun",
     "Completion",
     "CompletionConflict",
+    "CompletionNotice",
     "CompletionResult",
     "CycleError",
     "DatabaseError",
@@ -121,6 +129,7 @@ __all__ = [
     "LocalExecutor",
     "ManualTrigger",
     "NewToken",
+    "NotifyError",
     "PermanentDispatchError",
     "PrefectRun",
     "PruneResult",
@@ -128,6 +137,7 @@ __all__ = [
     "ScheduleDrop",
     "SchedulePreview",
     "ScheduledTrigger",
+    "SkippedNotice",
     "SystemClock",
     "TableConflict",
     "TickResult",
@@ -137,6 +147,7 @@ __all__ = [
     "TriggerEngine",
     "TriggerGraph",
     "TriggerNotFound",
+    "TriggeredNotice",
     "Verdict",
     "Workflow",
     "WorkflowConflict",
@@ -146,6 +157,7 @@ __all__ = [
     "calculate_next_runs",
     "format_cron_description",
     "get_next_run_timestamp",
+    "notify_completion",
     "parse_trigger",
     "validate_cron_expression",
 ]
@@ -155,6 +167,7 @@ _HOME_OF = {
     "CommandRun": "flowforge_graph.model",
     "Completion": "flowforge_graph.model",
     "CompletionConflict": "flowforge_graph.errors",
+    "CompletionNotice": "flowforge_graph.client",
     "CompletionResult": "flowforge_graph.model",
     "CycleError": "flowforge_graph.errors",
     "DatabaseError": "flowforge_graph.errors",
@@ -186,6 +199,7 @@ _HOME_OF = {
     "LocalExecutor": "flowforge_graph.executors.local",
     "ManualTrigger": "flowforge_graph.model",
     "NewToken": "flowforge_graph.model",
+    "NotifyError": "flowforge_graph.errors",
     "PermanentDispatchError": "flowforge_graph.errors",
     "PrefectRun": "flowforge_graph.model",
     "PruneResult": "flowforge_graph.model",
@@ -193,6 +207,7 @@ _HOME_OF = {
     "ScheduleDrop": "flowforge_graph.model",
     "SchedulePreview": "flowforge_graph.schedules",
     "ScheduledTrigger": "flowforge_graph.model",
+    "SkippedNotice": "flowforge_graph.client",
     "SystemClock": "flowforge_graph.engine",
     "TableConflict": "flowforge_graph.errors",
     "TickResult": "flowforge_graph.model",
@@ -202,6 +217,7 @@ _HOME_OF = {
     "TriggerEngine": "flowforge_graph.engine",
     "TriggerGraph": "flowforge_graph.graph",
     "TriggerNotFound": "flowforge_graph.errors",
+    "TriggeredNotice": "flowforge_graph.client",
     "Verdict": "flowforge_graph.model",
     "Workflow": "flowforge_graph.model",
     "WorkflowConflict": "flowforge_graph.errors",
@@ -211,6 +227,7 @@ _HOME_OF = {
     "calculate_next_runs": "flowforge_graph.schedules",
     "format_cron_description": "flowforge_graph.schedules",
     "get_next_run_timestamp": "flowforge_graph.schedules",
+    "notify_completion": "flowforge_graph.client",
     "parse_trigger": "flowforge_graph.model",
     "validate_cron_expression": "flowforge_graph.schedules",
 }

@@ -53,6 +53,7 @@ __all__ = [
     "InvalidTrigger",
     "InvalidWorkflow",
     "LeaseLost",
+    "NotifyError",
     "PermanentDispatchError",
     "TableConflict",
     "TokenNotFound",
@@ -262,6 +263,22 @@ class DeploymentError(_Sentence, RuntimeError):
         super().__init__(message)
         self.args = (message, details)
         self.details = details
+
+
+# What a flow hears.
+
+
+class NotifyError(_Sentence, RuntimeError):
+    """The API could not be told of a completion.
+
+    ``status_code`` is that of its answer, None where there was none; ``tries`` is how often it was asked.
+    """
+
+    def __init__(self, message: str, status_code: int | None = None, tries: int = 0) -> None:
+        super().__init__(message)
+        self.args = (message, status_code, tries)
+        self.status_code = status_code
+        self.tries = tries
 
 
 # What the database says.

@@ -79,7 +79,8 @@ class Tokens:
             return None
         with self._database.read() as connection:
             stored = self._rows.get(connection, parts.id)
-        is_right = hmac.compare_digest(hash_of(parts.secret), _NOBODY if stored is None else stored.secret_hash)
+        expected = _NOBODY if stored is None else stored.secret_hash
+        is_right = hmac.compare_digest(hash_of(parts.secret).encode(), expected.encode())
         if stored is None or not is_right or stored.token.state_at(self._context.now()) != "active":
             return None
         self._uses.note(stored.token)

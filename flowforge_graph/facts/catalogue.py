@@ -17,6 +17,7 @@ _ENGINE: Final = logging.getLogger("flowforge_graph.engine")
 _EVALUATION: Final = logging.getLogger("flowforge_graph.evaluation")
 _STORAGE: Final = logging.getLogger("flowforge_graph.storage")
 _LOCAL: Final = logging.getLogger("flowforge_graph.executors.local")
+_CLIENT: Final = logging.getLogger("flowforge_graph.client")
 _COMMAND_LINE: Final = logging.getLogger("flowforge_graph.cli")
 
 
@@ -577,6 +578,56 @@ class TokenUseNotRecorded(Fact):
     error: str
 
 
+# What a flow says of telling the API.
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompletionNotified(Fact):
+    """A flow told the API of a completion, at this try."""
+
+    event = "completion.notified"
+    logger = _CLIENT
+    sentence = (
+        "told that execution %(execution_id)s of %(workflow_id)s has %(status)s:"
+        " %(triggered)s triggered, %(skipped)s skipped"
+    )
+    execution_id: str
+    workflow_id: str
+    status: str
+    triggered: int
+    skipped: int
+    tries: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotifyRetried(Fact):
+    """The API could not be told of a completion; that is tried again after ``retry_seconds``."""
+
+    event = "completion.notify_retried"
+    level = logging.WARNING
+    logger = _CLIENT
+    sentence = "the end of execution %(execution_id)s is told again in %(retry_seconds)s s: %(error)s"
+    execution_id: str
+    tries: int
+    retry_seconds: float
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompletionNotNotified(Fact):
+    """The API was not told of a completion, and what it would have started does not start until somebody tells it."""
+
+    event = "completion.not_notified"
+    level = logging.ERROR
+    logger = _CLIENT
+    sentence = "nobody was told that execution %(execution_id)s of %(workflow_id)s has %(status)s: %(error)s"
+    execution_id: str
+    workflow_id: str
+    status: str
+    tries: int
+    error: str
+
+
 # The command line's loop.
 
 
@@ -662,6 +713,9 @@ CATALOGUE: Final[tuple[type[Fact], ...]] = (
     TokenCreated,
     TokenRevoked,
     TokenUseNotRecorded,
+    CompletionNotified,
+    NotifyRetried,
+    CompletionNotNotified,
     ServeNotice,
     ServeTrouble,
     ListenerFailed,

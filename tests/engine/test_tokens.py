@@ -172,7 +172,7 @@ def test_an_unknown_id_is_compared_like_a_known_one(engine: TriggerEngine, monke
     compared: list[tuple[int, int]] = []
     compare = tokens.hmac.compare_digest
 
-    def note(one: str, two: str) -> bool:
+    def note(one: bytes, two: bytes) -> bool:
         compared.append((len(one), len(two)))
         return bool(compare(one, two))
 

@@ -22,7 +22,9 @@ from flowforge_graph import (
     PermanentDispatchError,
     ScheduledTrigger,
     TriggerEngine,
+    notify_completion,
 )
+from flowforge_graph.client import notifying
 from flowforge_graph.engine.protocols import ExecutionEnd
 from flowforge_graph.errors import DatabaseUnreachable
 from flowforge_graph.executors import LocalExecutor
@@ -33,6 +35,7 @@ from flowforge_graph.model import Claim
 from flowforge_graph.storage import sqlite
 from flowforge_graph.storage.tokens import TokenRows
 from flowforge_graph.testing import FixedClock, MemoryDeployments, RecordingExecutor
+from tests.client.servers import TOLD, reply, serving
 from tests.engine.support import chain_of, depends, make_workflows, write
 from tests.executors.hosts import RememberingHost, UnreachableHost, command, eventually, execution, python, settle
 
@@ -482,6 +485,27 @@ def token_use_not_recorded(world: World) -> Said:
     return {"tokens": 1}
 
 
+def notified(_: World) -> Said:
+    with serving(reply(TOLD)) as api:
+        assert notify_completion("run-17", "bronze", "completed", api.url)
+    return {"execution_id": "run-17", "workflow_id": "bronze", "triggered": 1, "skipped": 1, "tries": 1}
+
+
+def notify_retried(world: World) -> Said:
+    world.patch.setattr(notifying, "_FIRST_WAIT_SECONDS", 0.01)
+    with serving(reply({"error": "not now"}, 503), reply(TOLD)) as api:
+        assert notify_completion("run-17", "bronze", "completed", api.url)
+    error = f"{api.url} answered 503 (Service Unavailable): not now"
+    return {"execution_id": "run-17", "tries": 1, "error": error}
+
+
+def not_notified(_: World) -> Said:
+    with serving(reply({"error": "no such token"}, 401)) as api:
+        assert notify_completion("run-17", "bronze", "failed", api.url) is None
+    error = f"{api.url} answered 401 (Unauthorized): no such token"
+    return {"execution_id": "run-17", "status": "failed", "tries": 1, "error": error}
+
+
 def listener_failed(world: World) -> Said:
     def fail(fact: Fact) -> None:
         raise RuntimeError(f"cannot take {fact.event}")
@@ -540,5 +564,8 @@ HAPPENINGS: Mapping[type[Fact], Callable[[World], Said]] = {
     catalogue.TokenCreated: token_created,
     catalogue.TokenRevoked: token_revoked,
     catalogue.TokenUseNotRecorded: token_use_not_recorded,
+    catalogue.CompletionNotified: notified,
+    catalogue.NotifyRetried: notify_retried,
+    catalogue.CompletionNotNotified: not_notified,
     catalogue.ListenerFailed: listener_failed,
 }
