@@ -27,7 +27,7 @@ from flowforge_graph import (
     notify_completion,
 )
 from flowforge_graph.client import API_TOKEN_VARIABLE, API_URL_VARIABLE, notifying, posting
-from flowforge_graph.wire import completion_document
+from flowforge_graph.wire import CompletionDocument
 from tests.client.servers import (
     CERTIFICATE,
     CERTIFICATE_VARIABLE,
@@ -125,7 +125,7 @@ def test_the_engines_own_answer_is_understood(sqlite_url: str) -> None:
         def complete(handler: Handler, closes: threading.Event) -> None:
             asked = handler.api.requests[-1].document
             result = engine.complete("run-17", asked["status"], workflow_id=asked["workflowId"])
-            reply(completion_document(result))(handler, closes)
+            reply(CompletionDocument.of(result).as_json())(handler, closes)
 
         with serving(complete) as api:
             notices = [tell(api.url) for _ in range(2)]
