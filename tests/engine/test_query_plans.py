@@ -132,3 +132,16 @@ def test_an_event_finds_its_triggers_and_its_pruned_executions_by_index(engine: 
     plan = plans_of(engine, lambda: engine.emit("arrived", key="k2"), "tombstones")
     assert "Seq Scan" not in plan
     assert "SCAN tombstones" not in plan
+
+
+def test_following_the_feed_reads_only_what_is_new(engine: TriggerEngine) -> None:
+    """However much is kept: neither an idle reader nor one of a page reads the table, and publishing finds its rows."""
+    position = engine.read_events().position
+    write(engine, "ANALYZE")
+    assert position > 10_000
+    engine.start("a", execution_id="news")
+    for after in (position, position + 1, 0):
+        plan = plans_of(engine, lambda after=after: engine.read_events(after, limit=10), "feed")  # type: ignore[misc]
+        assert plan
+        assert "Seq Scan on feed" not in plan
+        assert "SCAN feed" not in plan
