@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -452,3 +454,33 @@ def test_most_ticks_ask_nothing_of_the_feed(engine: TriggerEngine, clock: FixedC
         asked.append(sum("feed" in statement for statement in sent))
         clock.advance(seconds=60)
     assert asked == [0, 1, 1]
+
+
+# PostgreSQL: many readers publish
+
+
+@pytest.fixture
+def postgres_engine(postgres_url: str, clock: FixedClock) -> Iterator[TriggerEngine]:
+    """An engine on PostgreSQL."""
+    with TriggerEngine(postgres_url, clock=clock) as engine:
+        yield engine
+
+
+def test_readers_publish_one_after_the_other(postgres_engine: TriggerEngine) -> None:
+    """Who comes second waits, and then publishes only what the first one did not see, behind it."""
+    engine = postgres_engine
+    database, feed = engine._context.store.database, engine._context.store.feed
+    insert = "INSERT INTO workflows (id, name, tags, created_at, updated_at) VALUES ('{0}', '{0}', '[]', 1, 1)".format
+    with ExitStack() as opened, ThreadPoolExecutor(1) as threads:
+        slow = opened.enter_context(database.write())
+        slow.exec_driver_sql(insert("written first"))
+        write(engine, insert("committed first"))
+        with database.write() as first:
+            assert feed.publish(first) == 1
+            slow.commit()
+            second = threads.submit(engine.read_events, 0)
+            while not (waits_for := rows(engine, "SELECT locktype FROM pg_locks WHERE NOT granted")):
+                assert not second.done()
+        told = [(event.position, event.subject_id) for event in second.result().events]
+    assert told == [(1, "committed first"), (2, "written first")]
+    assert waits_for == [("advisory",)]

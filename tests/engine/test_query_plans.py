@@ -60,7 +60,7 @@ def plans_of(engine: TriggerEngine, action: Callable[[], object], about: str) ->
         return "\n".join(
             str(row[-1])
             for statement, parameters in sent
-            if statement.startswith(f"UPDATE {about}")
+            if statement.startswith((f"UPDATE {about}", f"UPDATE OR FAIL {about}"))
             or (statement.startswith("SELECT") and f"FROM {about}" in statement)
             for row in connection.exec_driver_sql(explain + statement, parameters)
         )
