@@ -31,7 +31,7 @@ from flowforge_graph.model import Claim, Execution
 from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
-from flowforge_graph.storage.tables import DUE_PENDING, LIVE_CLAIM, AnyRow, Tables
+from flowforge_graph.storage.tables import DUE_PENDING, LIVE_CLAIM, AnyRow, Tables, of_one_piece
 
 LIVE_STATUSES: Final = ("pending", "running")
 
@@ -95,8 +95,9 @@ class ExecutionRows:
             .where(tables.workflows.c.id == columns.workflow_id, tables.workflows.c.run.is_(null()))
             .exists()
         )
-        self._insert_ignoring = _insert_ignoring(self._table, is_sqlite=is_sqlite)
-        self._insert = insert(self._table)
+        self._insert_ignoring = of_one_piece(_insert_ignoring(self._table, is_sqlite=is_sqlite))
+        self._insert = of_one_piece(insert(self._table))
+        self._update = of_one_piece(update(self._table))
         wanted: BindParameter[str] = bindparam("ids", expanding=True)
         asked = self._table.alias("asked")
         # A union and not an OR: PostgreSQL would answer an OR with a subquery by reading the whole index.
@@ -124,15 +125,12 @@ class ExecutionRows:
             columns.id, columns.claim_token, columns.claim_renewals, columns.attempt, columns.cancel_requested_at
         ).where(text(LIVE_CLAIM))
         self._claim = (
-            update(self._table)
-            .where(columns.id == bindparam("claimed_id"))
+            self._update.where(columns.id == bindparam("claimed_id"))
             .values({"claim_token": bindparam("token"), "claim_renewals": 0, "claimed_by": bindparam("claimed_by")})
             .values({name: bindparam(name) for name in _CLAIMED})
         )
-        self._settle = (
-            update(self._table)
-            .where(columns.id == bindparam("settled_id"))
-            .values({name: bindparam(name) for name in _SETTLED})
+        self._settle = self._update.where(columns.id == bindparam("settled_id")).values(
+            {name: bindparam(name) for name in _SETTLED}
         )
 
     # Reading
@@ -379,9 +377,9 @@ class ExecutionRows:
         lease = {} if keeps_lease else {"claim_token": None}
         started_at = func.coalesce(self._columns.started_at, now)
         connection.execute(
-            update(self._table)
-            .where(self._columns.id == execution_id)
-            .values(status="running", started_at=started_at, external_id=external_id, **lease)
+            self._update.where(self._columns.id == execution_id).values(
+                status="running", started_at=started_at, external_id=external_id, **lease
+            )
         )
 
     def hand_back(
@@ -395,7 +393,7 @@ class ExecutionRows:
     ) -> bool:
         """End a claim without ending its execution: it is pending again. False if the token is not believed."""
         columns = self._columns
-        query = update(self._table).where(
+        query = self._update.where(
             columns.id == execution_id, columns.claim_token == token, columns.status.in_(LIVE_STATUSES)
         )
         if renewals is not None:

@@ -20,7 +20,7 @@ from flowforge_graph.model import (
 from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
-from flowforge_graph.storage.tables import DUE_SCHEDULE, AnyRow, Tables
+from flowforge_graph.storage.tables import DUE_SCHEDULE, AnyRow, Tables, of_one_piece
 
 _COMMON = ("id", "workflow_id", "trigger_type", "trigger_name", "source")
 _OWN: Mapping[str, tuple[str, ...]] = {
@@ -196,7 +196,7 @@ class TriggerRows:
         """Store new triggers, in their order."""
         rows = [_row_of(trigger) for trigger in triggers]
         for batch in in_batches(rows, 10_000):
-            connection.execute(insert(self._table), batch)
+            connection.execute(of_one_piece(insert(self._table)), batch)
 
     def seqs(self, connection: Connection, trigger_ids: Collection[str]) -> dict[str, int]:
         """The creation numbers of these triggers."""

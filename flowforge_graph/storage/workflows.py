@@ -11,7 +11,7 @@ from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.model.workflows import parse_run
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
-from flowforge_graph.storage.tables import AnyRow, Tables
+from flowforge_graph.storage.tables import AnyRow, Tables, of_one_piece
 
 
 class WorkflowRows:
@@ -66,7 +66,7 @@ class WorkflowRows:
         """Store new workflows."""
         rows = [_row_of(workflow) for workflow in workflows]
         if rows:
-            connection.execute(insert(self._table), rows)
+            connection.execute(of_one_piece(insert(self._table)), rows)
 
     def replace(self, connection: Connection, workflow: Workflow) -> None:
         """Store all fields of an existing workflow anew."""

@@ -64,7 +64,7 @@ def plans_of(engine: TriggerEngine, action: Callable[[], object], about: str) ->
         return "\n".join(
             str(row[-1])
             for statement, parameters in sent
-            if statement.startswith(f"UPDATE {about}")
+            if statement.startswith((f"UPDATE {about}", f"UPDATE OR FAIL {about}"))
             or (statement.startswith("SELECT") and f"FROM {about}" in statement)
             for row in connection.exec_driver_sql(explain + statement, parameters)
         )
@@ -145,3 +145,16 @@ def test_a_token_is_found_by_its_id(engine: TriggerEngine) -> None:
     assert plan
     assert "Seq Scan" not in plan
     assert "SCAN api_tokens" not in plan
+
+
+def test_following_the_feed_reads_only_what_is_new(engine: TriggerEngine) -> None:
+    """However much is kept: neither an idle reader nor one of a page reads the table, and publishing finds its rows."""
+    position = engine.read_events().position
+    write(engine, "ANALYZE")
+    assert position > 10_000
+    engine.start("a", execution_id="news")
+    for after in (position, position + 1, 0):
+        plan = plans_of(engine, lambda after=after: engine.read_events(after, limit=10), "feed")  # type: ignore[misc]
+        assert plan
+        assert "Seq Scan on feed" not in plan
+        assert "SCAN feed" not in plan

@@ -73,6 +73,7 @@ def upgrade() -> None:
 
 
 def _create_table(prefix: str, schema: str | None) -> None:
+    """On SQLite, where ``seq`` is the position, both indexes stay empty."""
     op.create_table(
         f"{prefix}feed",
         sa.Column("seq", _SEQUENCE, primary_key=True, autoincrement=True),
@@ -139,12 +140,12 @@ def _update_of(columns: tuple[str, ...]) -> str:
 
 
 def _any(columns: tuple[str, ...], differs: str) -> str:
-    # As text: PostgreSQL cannot compare JSON.
-    forms = ("CAST({row}.{name} AS TEXT)" if name in _JSON else "{row}.{name}" for name in columns)
-    pairs = zip(columns, forms, strict=True)
-    return " OR ".join(
-        f"{form} {differs} {form}".format(name=name, row="{}").format("OLD", "NEW") for name, form in pairs
-    )
+    return " OR ".join(f"{_compared('OLD', name)} {differs} {_compared('NEW', name)}" for name in columns)
+
+
+def _compared(row: str, name: str) -> str:
+    # PostgreSQL cannot compare JSON.
+    return f"CAST({row}.{name} AS TEXT)" if name in _JSON else f"{row}.{name}"
 
 
 def _create_trigger(told: _Told, prefix: str, schema: str | None) -> None:
