@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from flowforge_graph.errors import (
     FlowforgeGraphError,
+    InvalidDiagram,
     InvalidExecution,
     InvalidTrigger,
     InvalidWorkflow,
@@ -26,7 +27,7 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    refusal: ClassVar[type[InvalidExecution | InvalidTrigger | InvalidWorkflow]] = InvalidExecution
+    refusal: ClassVar[type[InvalidDiagram | InvalidExecution | InvalidTrigger | InvalidWorkflow]] = InvalidExecution
 
     def __init__(self, /, **fields: Any) -> None:
         try:
