@@ -107,7 +107,7 @@ def _common_of_boxes(colours: Palette) -> Attributes:
         "fontname": _FONT,
         "fontsize": str(NAME_SIZE),
         "height": "0.4",
-        "margin": '"0.1,0.05"',
+        "margin": '"0.13,0.05"',
         "penwidth": "1.0",
         "shape": "box",
         "style": '"rounded,filled"',

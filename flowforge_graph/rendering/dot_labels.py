@@ -41,7 +41,7 @@ def box_label(box: Box, colours: Palette) -> str:
     if box.status is not None:
         rows.append(_status_cell(box.status, colours))
     # Most boxes hold a short name and nothing else; the text stays readable where they need no table.
-    return f"<B>{dot_html(box.name)}</B>" if _is_plain(box, rows) else _table(rows)
+    return f"<B>{_shown(box.name)}</B>" if _is_plain(box, rows) else _table(rows)
 
 
 def _is_plain(box: Box, rows: Sequence[str]) -> bool:
@@ -65,7 +65,7 @@ def header_label(diagram: Diagram, colours: Palette) -> str:
 def _cell(text: str, *, width: int, bold: bool = False, ink: str | None = None, size: int = NAME_SIZE) -> str:
     """A table's cell; lines break at ``width`` columns."""
     lines = wrapped(text, width=width, lines=NAME_LINES if bold else 2)
-    shown = '<BR ALIGN="LEFT"/>'.join(map(dot_html, lines))
+    shown = '<BR ALIGN="LEFT"/>'.join(map(_shown, lines))
     if len(lines) > 1:
         shown += '<BR ALIGN="LEFT"/>'
     # Without fonts Graphviz takes a space's width for what is not ASCII, and the text would leave its box.
@@ -73,6 +73,11 @@ def _cell(text: str, *, width: int, bold: bool = False, ink: str | None = None, 
     colour = f' COLOR="{ink}"' if ink else ""
     content = f"<B>{shown}</B>" if bold else shown
     return f'<TD ALIGN="LEFT"{least}><FONT POINT-SIZE="{size}"{colour}>{content}</FONT></TD>'
+
+
+def _shown(line: str) -> str:
+    """One line of text; markup around nothing is an error to Graphviz."""
+    return dot_html(line.strip()) or "&#160;"
 
 
 def _status_cell(status: str, colours: Palette) -> str:

@@ -8,6 +8,10 @@ from typing import Final
 from flowforge_graph.rendering.palette import dark_for_light
 
 _COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+# Fonts of nearly one width, so that no text leaves its box; and a generic family as every reader spells it, which
+# Graphviz's "sans-Serif" is not.
+_FONT: Final = re.compile(r'font-family="Helvetica[^"]*"')
+_FONTS: Final = 'font-family="Helvetica, Arial, Liberation Sans, Arimo, Nimbus Sans, DejaVu Sans Condensed, sans-serif"'
 _OPENING: Final = re.compile(r"<svg\b[^>]*>\n?")
 
 
@@ -17,7 +21,7 @@ def finished_svg(text: str, *, theme: str) -> str:
     The program's name and version go with the comments: the same diagram is the same text wherever it was drawn by
     the same rules. With theme ``auto`` the reader's preference for dark pages exchanges the colours.
     """
-    picture = _COMMENT.sub("", text[text.index("<svg") :])
+    picture = _FONT.sub(_FONTS, _COMMENT.sub("", text[text.index("<svg") :]))
     return picture if theme != "auto" else _OPENING.sub(lambda found: found[0] + _dark_style(), picture, count=1)
 
 

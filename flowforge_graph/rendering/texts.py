@@ -14,7 +14,7 @@ from typing import Final
 
 from flowforge_graph.errors import printable
 
-_UNSAFE_IN_ID: Final = re.compile(r'["\\%<>&]|[^\S ]')
+_UNSAFE_IN_ID: Final = re.compile(r'["\\=%<>&]|[^\S ]')
 _MERMAID_PLAIN: Final = re.compile(r"[^\w ,.:+()=-]|_{2,}")
 _BREAK_AFTER: Final = re.compile(r"(?<=[ _.:,;/@+-])")
 _ELLIPSIS: Final = "…"
@@ -29,10 +29,11 @@ _WIDE: Final = 1.05
 
 
 def dot_id(text: str) -> str:
-    """A DOT identifier, different for different texts; ``urllib.parse.unquote`` gives ``text`` back.
+    """A DOT identifier, different for different texts.
 
-    Quoted, and percent-encoded where a character means something to DOT, to HTML or to nobody: no escape of DOT is
-    needed, and every reader of DOT agrees on the result.
+    Quoted; what means something to DOT, to HTML or to nobody is written as in quoted-printable mail, ``=`` and two
+    digits for each byte. So no escape of DOT is needed, and every reader of it agrees on the result. (Not with ``%``:
+    Graphviz takes names that begin with it for its own and forgets them.)
     """
     return f'"{"".join(map(_in_id, text))}"'
 
@@ -40,7 +41,7 @@ def dot_id(text: str) -> str:
 def _in_id(character: str) -> str:
     if character.isprintable() and not _UNSAFE_IN_ID.match(character):
         return character
-    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+    return "".join(f"={byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
 
 
 def dot_string(text: str) -> str:
