@@ -22,7 +22,8 @@ def cytoscape_text(diagram: Diagram) -> str:
 
 
 def _text(document: Any) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    # In ASCII: a terminal or a log that is shown the text must find nothing in it to obey.
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _plain_graph(diagram: Diagram) -> nx.DiGraph[str]:

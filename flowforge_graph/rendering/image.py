@@ -45,8 +45,10 @@ def svg_text(diagram: Diagram, limits: ImageLimits | None = None) -> str:
 
     Raises ImageError where no layout program is installed, where it fails, and where the diagram is beyond ``limits``.
     """
-    drawn = _laid_out(diagram, "svg", limits or ImageLimits())
-    return finished_svg(drawn.decode("utf-8"), theme=diagram.view.theme)
+    drawn = _laid_out(diagram, "svg", limits or ImageLimits()).decode("utf-8", "replace")
+    if "<svg" not in drawn:
+        raise ImageError("the layout program answered no SVG: is the 'dot' on the PATH that of Graphviz?")
+    return finished_svg(drawn, theme=diagram.view.theme)
 
 
 def png_bytes(diagram: Diagram, limits: ImageLimits | None = None) -> bytes:
@@ -117,6 +119,8 @@ def _running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
             if process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
+                # Popen leaves a child unwaited for where Ctrl-C comes: it is killed and gone in no time.
+                process.wait()
 
 
 def _limit(pid: int, limits: ImageLimits) -> None:
