@@ -32,7 +32,9 @@ class Drawable:
     __slots__ = ()
 
     @abstractmethod
-    def diagram(self, view: DiagramView | None = None, *, notes: Notes | None = None) -> Diagram:
+    def diagram(
+        self, view: DiagramView | None = None, *, notes: Notes | None = None, limits: ImageLimits | None = None
+    ) -> Diagram:
         """The picture as a value."""
 
     def to_dot(self, view: DiagramView | None = None, *, notes: Notes | None = None) -> str:
@@ -58,13 +60,15 @@ class Drawable:
 
         Raises ImageError where no layout program is installed, where it fails, and for a diagram beyond ``limits``.
         """
-        return svg_text(self.diagram(view, notes=notes), limits)
+        limits = limits or ImageLimits()
+        return svg_text(self.diagram(view, notes=notes, limits=limits), limits)
 
     def to_png(
         self, view: DiagramView | None = None, *, notes: Notes | None = None, limits: ImageLimits | None = None
     ) -> bytes:
         """The diagram as PNG; raises as :meth:`to_svg`."""
-        return png_bytes(self.diagram(view, notes=notes), limits)
+        limits = limits or ImageLimits()
+        return png_bytes(self.diagram(view, notes=notes, limits=limits), limits)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """What a notebook shows: the picture, and always a text, which says why where there is no picture."""

@@ -28,7 +28,7 @@ from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.walks import levels, reachable
 from flowforge_graph.model import AnyTrigger, DependencyTrigger
 from flowforge_graph.model.ids import RESERVED_WORKFLOW_IDS, checked_id, checked_name
-from flowforge_graph.rendering import Diagram, DiagramView, diagram_of
+from flowforge_graph.rendering import Diagram, DiagramView, ImageLimits, diagram_of
 
 # From this share of the graph on, one pass over everything is cheaper than one search for each new trigger.
 _BULK_SHARE: Final = 1 / 8
@@ -283,12 +283,15 @@ class TriggerGraph(Drawable):
         """
         return self._view
 
-    def diagram(self, view: DiagramView | None = None, *, notes: Notes | None = None) -> Diagram:
+    def diagram(
+        self, view: DiagramView | None = None, *, notes: Notes | None = None, limits: ImageLimits | None = None
+    ) -> Diagram:
         """The picture of this graph as a value, from which the ``to_`` methods are written.
 
-        Raises WorkflowNotFound where the root of ``view`` is no workflow of the graph. O(graph).
+        Raises WorkflowNotFound where the root of ``view`` is no workflow of the graph, and ImageError where ``limits``
+        are given and it would show more workflows than they allow. O(graph).
         """
-        return diagram_of(_view_of(self._store), view, notes)
+        return diagram_of(_view_of(self._store), view, notes, limits=limits)
 
     def __repr__(self) -> str:
         return f"<TriggerGraph of {len(self._store.nodes):,} workflows and {len(self):,} triggers>"

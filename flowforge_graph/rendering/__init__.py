@@ -7,7 +7,8 @@ from flowforge_graph.rendering.diagram import diagram_of
 from flowforge_graph.rendering.documents import cytoscape_text, node_link_text
 from flowforge_graph.rendering.dot import dot_text
 from flowforge_graph.rendering.formats import FORMATS, DiagramFormat, written
-from flowforge_graph.rendering.image import ImageLimits, png_bytes, svg_text
+from flowforge_graph.rendering.image import png_bytes, svg_text
+from flowforge_graph.rendering.limits import ImageLimits
 from flowforge_graph.rendering.mermaid import mermaid_chart
 from flowforge_graph.rendering.picture import Box, Diagram, Line, TextLine
 from flowforge_graph.rendering.view import DiagramView, WorkflowNote, notes_of

@@ -10,6 +10,7 @@ import networkx as nx
 
 from flowforge_graph.errors import WorkflowNotFound
 from flowforge_graph.model import CONDITIONS
+from flowforge_graph.rendering.limits import ImageLimits
 from flowforge_graph.rendering.picture import Box, Diagram, Line, TextLine
 from flowforge_graph.rendering.view import DiagramView, WorkflowNote
 from flowforge_graph.rendering.wording import schedule_line
@@ -22,7 +23,11 @@ _PLACES: Final = {condition: place for place, condition in enumerate(CONDITIONS)
 
 
 def diagram_of(
-    graph: AnyGraph, view: DiagramView | None = None, notes: Mapping[str, WorkflowNote] | None = None
+    graph: AnyGraph,
+    view: DiagramView | None = None,
+    notes: Mapping[str, WorkflowNote] | None = None,
+    *,
+    limits: ImageLimits | None = None,
 ) -> Diagram:
     """The diagram of a graph.
 
@@ -31,14 +36,18 @@ def diagram_of(
             DependencyTrigger), a node ``name`` and ``triggers`` (scheduled, event, manual); all of it may be missing.
         view: what to show and how.
         notes: what is known of each workflow, by id, beside the graph.
+        limits: those of the image that will be made of it, to be refused before it costs anything.
 
     Raises:
         WorkflowNotFound: the graph has no workflow of the view's root.
+        ImageError: the view shows more workflows than ``limits`` allow.
 
     Cost: O(graph), and O(workflows x edges) for ``reduce``.
     """
     view, notes = view or DiagramView(), notes or {}
     shown = _shown_ids(graph, view)
+    if limits is not None:
+        limits.refuse_more(len(shown))
     edges, reduced = _shown_edges(graph, shown, view)
     chain = set(pairwise(view.refused))
     return Diagram(

@@ -6,7 +6,8 @@ from typing import Final, Literal, get_args
 
 from flowforge_graph.rendering.documents import node_link_text
 from flowforge_graph.rendering.dot import dot_text
-from flowforge_graph.rendering.image import ImageLimits, png_bytes, svg_text
+from flowforge_graph.rendering.image import png_bytes, svg_text
+from flowforge_graph.rendering.limits import ImageLimits
 from flowforge_graph.rendering.mermaid import mermaid_chart
 from flowforge_graph.rendering.picture import Diagram
 

@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from flowforge_graph.errors import ImageError, printable
 from flowforge_graph.rendering.dot import dot_text
+from flowforge_graph.rendering.limits import ImageLimits
 from flowforge_graph.rendering.picture import Diagram
 from flowforge_graph.rendering.svg import finished_svg
 
@@ -30,14 +30,6 @@ _NOTHING_INSTALLED: Final = (
     "no layout program was found: 'pip install graphviz-pure' brings one, or install Graphviz so that 'dot' is on the "
     "PATH; the DOT text needs neither"
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImageLimits:
-    """How much a layout program may do: how many workflows it is given, and how many seconds it gets."""
-
-    workflows: int = 1_000
-    seconds: float = 20.0
 
 
 def svg_text(diagram: Diagram, limits: ImageLimits | None = None) -> str:
@@ -57,11 +49,7 @@ def png_bytes(diagram: Diagram, limits: ImageLimits | None = None) -> bytes:
 
 
 def _laid_out(diagram: Diagram, image_format: ImageFormat, limits: ImageLimits) -> bytes:
-    if len(diagram.boxes) > limits.workflows:
-        raise ImageError(
-            f"a diagram of {len(diagram.boxes):,} workflows is not laid out (at most {limits.workflows:,}): draw the "
-            "neighbourhood of one workflow, or take the DOT text"
-        )
+    limits.refuse_more(len(diagram.boxes))
     return _answer_of(_command(image_format), dot_text(diagram), limits)
 
 
@@ -105,7 +93,10 @@ def _answer_of(command: list[str], text: str, limits: ImageLimits) -> bytes:
 
 @contextlib.contextmanager
 def _running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The program, ended with everything that it started when the block is left, however it is left."""
+    """The program, ended with everything that it started when the block is left, however it is left.
+
+    Ctrl-C in the middle of starting it leaves a program that finds nothing on its stdin, and ends by itself.
+    """
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True

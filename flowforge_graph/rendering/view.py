@@ -108,7 +108,7 @@ def notes_of(
             own.setdefault(trigger.workflow_id, []).append(trigger)
     last = statuses or {}
     return {
-        workflow.id: WorkflowNote(
+        workflow.id: WorkflowNote.trusted(
             name=workflow.name,
             triggers=tuple(own.get(workflow.id, ())),
             status=last.get(workflow.id),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from flowforge_graph.errors import InvalidSchedule
 from flowforge_graph.rendering.picture import Box, Line, TextLine
 from flowforge_graph.schedules import CronExpression, describe
 
@@ -14,12 +15,20 @@ def schedule_line(trigger: Any) -> str | None:
     """``Daily at 2:00 AM, America/New_York``, ``on event 'paid'``; None for a trigger that says nothing by itself."""
     match trigger.trigger_type:
         case "scheduled":
-            text = f"{describe(CronExpression.parse(trigger.cron_expression))}, {trigger.timezone}"
+            text = f"{_described(trigger.cron_expression)}, {trigger.timezone}"
         case "event":
             text = f"on event '{trigger.event_type}'"
         case _:
             return None
     return text if trigger.enabled else f"{text} (disabled)"
+
+
+def _described(expression: str) -> str:
+    try:
+        return describe(CronExpression.parse(expression))
+    except InvalidSchedule:
+        # Rows are taken as they are stored: one that no schedule could be made of costs nobody the picture.
+        return expression
 
 
 def condition_words(condition: str) -> str:

@@ -203,7 +203,7 @@ def test_no_layout_program_is_exit_one(
 def test_ctrl_c_ends_the_layout_too(spawn: Callable[..., object], write_file: WriteFile, folder: Path) -> None:
     """Exit 130; the program is gone, and nothing half written stays."""
     (folder / "bin").mkdir()
-    (folder / "bin" / "dot").write_text(f"#!/bin/sh\necho $$ > {folder}/pid\nexec sleep 600\n")
+    (folder / "bin" / "dot").write_text(f"#!/bin/sh\ncat > /dev/null\necho $$ > {folder}/pid\nexec sleep 600\n")
     (folder / "bin" / "dot").chmod(0o755)
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     process = spawn("graph", "render", write_file(SHOP), "-o", "x.svg", env=environment(PATH=path))

@@ -8,6 +8,8 @@ import pytest
 from flowforge_graph import (
     DiagramView,
     EventTrigger,
+    ImageError,
+    ImageLimits,
     InvalidDiagram,
     ManualTrigger,
     ScheduledTrigger,
@@ -124,6 +126,27 @@ def test_schedules_and_events_stand_under_the_name() -> None:
     graph.add_node("a", triggers=own)
     (carried,) = diagram_of(graph).boxes
     assert carried.lines == noted.lines[:3]
+
+
+def test_a_schedule_that_cannot_be_read_is_shown_as_it_stands() -> None:
+    """A strange row of a database costs nobody the picture."""
+    strange = ScheduledTrigger(workflow_id="a", cron_expression="@daily").model_copy(
+        update={"cron_expression": "at noon"}
+    )
+    (box,) = diagram_of(nx.DiGraph({"a": {}}), None, {"a": WorkflowNote(triggers=(strange,))}).boxes
+    assert [line.text for line in box.lines] == ["at noon, UTC"]
+
+
+def test_what_is_beyond_the_limits_is_refused_before_it_costs_anything() -> None:
+    """Not one box is made of a graph that no layout program would be given."""
+
+    class Untouchable(dict[str, WorkflowNote]):
+        def get(self, *_: object) -> WorkflowNote:  # type: ignore[override]
+            raise AssertionError("a box was made")
+
+    with pytest.raises(ImageError, match="a diagram of 3 workflows is not laid out"):
+        diagram_of(chain(*"abc"), None, Untouchable(), limits=ImageLimits(workflows=2))
+    assert len(diagram_of(chain(*"abc"), limits=ImageLimits(workflows=3)).boxes) == 3
 
 
 def test_a_workflow_that_nothing_can_start_is_off() -> None:

@@ -20,7 +20,8 @@ from tests.rendering.support import chain, layout_program
 from tests.support.documents import ROOT
 
 DIAGRAM = diagram_of(chain("a", "b"))
-SLEEPER = "sleep 600 & echo $! > {folder}/pids; echo $$ >> {folder}/pids; wait"
+# As a layout program does, it reads all of its stdin first.
+SLEEPER = "cat > /dev/null; sleep 600 & echo $! > {folder}/pids; echo $$ >> {folder}/pids; wait"
 
 
 @pytest.fixture
