@@ -12,7 +12,8 @@ class Sizes:
 
     ``edges`` of the guarded inserts; ``deep_edges`` of the graphs that single edges and refusals meet; ``triggers``
     stored in bulk; ``completions`` on the durable path a side and round; ``width`` of one wide fan-out; ``schedules``
-    stored for a tick; ``fan_outs`` completions beside the peers; ``rounds`` of each comparison.
+    stored for a tick; ``boxes`` workflows of a diagram; ``fan_outs`` completions beside the peers; ``rounds`` of
+    each comparison.
     ``folder`` holds the databases: its disk is the one that is measured.
     """
 
@@ -23,6 +24,7 @@ class Sizes:
     completions: int = 300
     width: int = 10_000
     schedules: int = 100_000
+    boxes: int = 300
     fan_outs: int = 1_000
     rounds: int = 5
 
@@ -39,6 +41,7 @@ QUICK = {
     "completions": 40,
     "width": 1_000,
     "schedules": 5_000,
+    "boxes": 60,
     "fan_outs": 20,
     "rounds": 2,
 }

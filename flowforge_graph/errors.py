@@ -46,6 +46,7 @@ __all__ = [
     "FlowforgeGraphError",
     "ImageError",
     "InvalidDefinition",
+    "InvalidDiagram",
     "InvalidExecution",
     "InvalidSchedule",
     "InvalidTime",
@@ -115,6 +116,10 @@ class InvalidToken(_Sentence, ValueError):
 
 class InvalidDefinition(_Sentence, ValueError):
     """A trigger file that cannot be accepted; the sentence begins with the file, the line and the key."""
+
+
+class InvalidDiagram(_Sentence, ValueError):
+    """A view of a diagram, or a note on a workflow in it, with a field that cannot be accepted."""
 
 
 class ImageError(_Sentence, RuntimeError):

@@ -8,6 +8,7 @@ from typing import Final
 from benchmarks.areas import (
     bulk,
     completions,
+    diagrams,
     dispatching,
     fan_out,
     guarded_insert,
@@ -37,6 +38,7 @@ AREAS: Final[Mapping[str, tuple[str, Measure]]] = {
     "poison": ("Neighbours of executions that fail in every way there is", poison.rows),
     "schedules": ("The next run of 20 typical expressions in America/New_York, and ticks", schedules.rows),
     "sync": ("Hearing of one trigger that another process changed", synchronizing.rows),
+    "diagrams": ("A graph as a picture, beside the bare layout program on the same DOT text", diagrams.rows),
     "import": ("A fresh interpreter that imports and ends", imports.rows),
     "peers": ("Fan-out: completions with five downstream workflows each, durable, then run", peers.rows),
 }

@@ -49,6 +49,7 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (errors.InvalidTime, ExitCode.BAD_INPUT),
     (errors.InvalidToken, ExitCode.BAD_INPUT),
     (errors.InvalidDefinition, ExitCode.BAD_INPUT),
+    (errors.InvalidDiagram, ExitCode.BAD_INPUT),
     (errors.FlowforgeGraphError, ExitCode.FAILED),
     (typer.TyperException, ExitCode.BAD_INPUT),
     (typer.Abort, ExitCode.FAILED),

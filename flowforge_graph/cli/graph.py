@@ -1,4 +1,4 @@
-"""``graph upstream``, ``graph downstream`` and ``graph check``."""
+"""``graph upstream``, ``graph downstream``, ``graph check`` and, next door, ``graph render``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from flowforge_graph.cli.options import FileArgument, WorkflowArgument, command, whole_number
 from flowforge_graph.cli.output import print_lines
+from flowforge_graph.cli.render import EXAMPLES, render
 from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import count
 
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     command(app, "upstream", examples=["graph upstream gold", "graph upstream gold --depth 1"])(upstream)
     command(app, "downstream", examples=["graph downstream landing", "graph downstream landing --json"])(downstream)
     command(app, "check", examples=["graph check flowforge.yaml", "graph check flowforge.yaml --json"])(check)
+    command(app, "render", examples=EXAMPLES)(render)
 
 
 def upstream(session: Session, workflow: WorkflowArgument, depth: DepthOption = None) -> None:

@@ -1,6 +1,6 @@
 """Triggers as code: load a file, check it, plan what it would change, apply that, and export what is stored."""
 
-from flowforge_graph.definitions.checking import check_definitions
+from flowforge_graph.definitions.checking import check_definitions, unchecked_graph
 from flowforge_graph.definitions.exporting import definitions_text, export_definitions
 from flowforge_graph.definitions.loading import Definitions, load_definitions, parse_definitions
 from flowforge_graph.definitions.planning import (
@@ -25,4 +25,5 @@ __all__ = [
     "load_definitions",
     "parse_definitions",
     "plan_definitions",
+    "unchecked_graph",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+import networkx as nx
+
 from flowforge_graph.definitions.loading import Definitions, nearest
 from flowforge_graph.errors import CycleError
 from flowforge_graph.graph import TriggerGraph
@@ -31,6 +33,21 @@ def check_definitions(definitions: Definitions, outside: Collection[str] = ()) -
     for workflow in definitions.workflows:
         graph.add_workflow(workflow.id)
     add_in_file_order(graph, definitions.triggers, definitions)
+    return graph
+
+
+def unchecked_graph(definitions: Definitions) -> nx.DiGraph[str]:
+    """The graph that a file describes as an ordinary DiGraph, cycles and all, for a picture of what was refused.
+
+    Each edge carries ``triggers``, the dependency triggers of its two workflows.
+    """
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(workflow.id for workflow in definitions.workflows)
+    for trigger in definitions.triggers:
+        if isinstance(trigger, DependencyTrigger):
+            pair = (trigger.depends_on_workflow_id, trigger.workflow_id)
+            carried = graph.edges[pair]["triggers"] if graph.has_edge(*pair) else ()
+            graph.add_edge(*pair, triggers=(*carried, trigger))
     return graph
 
 

@@ -32,6 +32,7 @@ from flowforge_graph.model import (
     Workflow,
 )
 from flowforge_graph.model.ids import is_storable_text
+from flowforge_graph.rendering import WorkflowNote, notes_of
 from flowforge_graph.storage import to_instant
 
 
@@ -105,6 +106,18 @@ class Questions:
             return []
         with self._context.store.database.read() as connection:
             return self._context.store.schedule_drops.of_trigger(connection, trigger_id, limit=limit)
+
+    def workflow_notes(self) -> dict[str, WorkflowNote]:
+        """What diagrams tell of workflows beside the graph, all read in one transaction."""
+        with self._context.store.database.read() as connection:
+            store = self._context.store
+            triggers = [
+                trigger
+                for kind in TRIGGER_TYPES
+                if kind != "dependency"
+                for trigger in store.triggers.find(connection, trigger_type=kind)
+            ]
+            return notes_of(store.workflows.all(connection), triggers, store.executions.last_statuses(connection))
 
     # Dependencies
 

@@ -33,6 +33,7 @@ QUESTIONS: Final = (
     "edges_into",
     "topological_order",
     "generations",
+    "diagram",
 )
 
 

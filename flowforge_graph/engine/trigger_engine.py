@@ -55,6 +55,7 @@ from flowforge_graph.model import (
     Workflow,
     WorkflowDeletion,
 )
+from flowforge_graph.rendering import WorkflowNote
 from flowforge_graph.schedules import SchedulePreview, preview_schedule
 from flowforge_graph.storage import Store, to_seconds
 
@@ -297,6 +298,13 @@ class TriggerEngine:
     def graph(self) -> TriggerGraph:
         """This process's live graph, caught up with every process's commits. Read it; change it through the engine."""
         return self._questions.fresh_graph()
+
+    def workflow_notes(self) -> dict[str, WorkflowNote]:
+        """What is known of each workflow beside the graph, for its diagrams.
+
+        Name, tags, source, schedules and events, and the status of the last execution: ``graph.to_svg(notes=...)``.
+        """
+        return self._questions.workflow_notes()
 
     def get_dependency_graph(self, workflow_id: str, *, transitive: bool = False) -> DependencyGraph:
         """The enabled dependency triggers into and out of a workflow, one link each. Raises WorkflowNotFound.

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from flowforge_graph.errors import InvalidTrigger, InvalidWorkflow, WorkflowNotFound, shown
 from flowforge_graph.graph.changes import ProposedChanges
+from flowforge_graph.graph.drawing import Drawable, Notes
 from flowforge_graph.graph.duplicates import refuse_used_id
 from flowforge_graph.graph.edges import (
     DependencyEdge,
@@ -27,12 +28,13 @@ from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.walks import levels, reachable
 from flowforge_graph.model import AnyTrigger, DependencyTrigger
 from flowforge_graph.model.ids import RESERVED_WORKFLOW_IDS, checked_id, checked_name
+from flowforge_graph.rendering import Diagram, DiagramView, ImageLimits, diagram_of
 
 # From this share of the graph on, one pass over everything is cheaper than one search for each new trigger.
 _BULK_SHARE: Final = 1 / 8
 
 
-class TriggerGraph:
+class TriggerGraph(Drawable):
     """Workflows and the triggers between them, with no database.
 
     An edge ``upstream → downstream`` says that the completion of upstream is asked to start downstream; it carries
@@ -50,9 +52,7 @@ class TriggerGraph:
 
     def _adopt(self, store: TriggerStore) -> None:
         self._store = store
-        self._view = ReadOnlyDiGraph.over(
-            successors=store.successors, predecessors=store.predecessors, nodes=store.nodes
-        )
+        self._view = _view_of(store)
 
     @classmethod
     def _over(cls, store: TriggerStore) -> TriggerGraph:
@@ -283,6 +283,16 @@ class TriggerGraph:
         """
         return self._view
 
+    def diagram(
+        self, view: DiagramView | None = None, *, notes: Notes | None = None, limits: ImageLimits | None = None
+    ) -> Diagram:
+        """The picture of this graph as a value, from which the ``to_`` methods are written.
+
+        Raises WorkflowNotFound where the root of ``view`` is no workflow of the graph, and ImageError where ``limits``
+        are given and it would show more workflows than they allow. O(graph).
+        """
+        return diagram_of(_view_of(self._store), view, notes, limits=limits)
+
     def __repr__(self) -> str:
         return f"<TriggerGraph of {len(self._store.nodes):,} workflows and {len(self):,} triggers>"
 
@@ -308,6 +318,10 @@ class TriggerGraph:
         for trigger_id in removed_ids:
             store.remove(store.entry(trigger_id))
         return store.add_unordered(put_triggers)
+
+
+def _view_of(store: TriggerStore) -> ReadOnlyDiGraph:
+    return ReadOnlyDiGraph.over(successors=store.successors, predecessors=store.predecessors, nodes=store.nodes)
 
 
 def _id_of(trigger: object) -> str:

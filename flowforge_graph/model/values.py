@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 from flowforge_graph.errors import (
     FlowforgeGraphError,
+    InvalidDiagram,
     InvalidExecution,
     InvalidToken,
     InvalidTrigger,
@@ -26,7 +27,9 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    refusal: ClassVar[type[InvalidExecution | InvalidToken | InvalidTrigger | InvalidWorkflow]] = InvalidExecution
+    refusal: ClassVar[type[InvalidDiagram | InvalidExecution | InvalidToken | InvalidTrigger | InvalidWorkflow]] = (
+        InvalidExecution
+    )
 
     def __init__(self, /, **fields: Any) -> None:
         try:

@@ -90,6 +90,7 @@ class ExecutionRows:
     def __init__(self, tables: Tables, *, is_sqlite: bool) -> None:
         self._table = tables.executions
         self._columns = columns = tables.executions.c
+        self._workflow_ids = tables.workflows.c.id
         has_a_run = ~(
             select(tables.workflows.c.id)
             .where(tables.workflows.c.id == columns.workflow_id, tables.workflows.c.run.is_(null()))
@@ -185,6 +186,18 @@ class ExecutionRows:
             self._columns.workflow_id == workflow_id, self._columns.status == "pending"
         )
         return sorted(connection.execute(query).scalars())
+
+    def last_statuses(self, connection: Connection) -> dict[str, str]:
+        """The status of the newest execution of each workflow that has any: one look into an index a workflow."""
+        newest = (
+            select(self._columns.status)
+            .where(self._columns.workflow_id == self._workflow_ids)
+            .order_by(self._columns.seq.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        rows = connection.execute(select(self._workflow_ids, newest))
+        return {workflow_id: status for workflow_id, status in rows if status is not None}
 
     def next_available_at(self, connection: Connection, roots: Collection[str] | None) -> int | None:
         """When the next unclaimed pending execution is due."""

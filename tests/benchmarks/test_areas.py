@@ -23,6 +23,7 @@ TINY = {
     "completions": 4,
     "width": 30,
     "schedules": 20,
+    "boxes": 10,
     "fan_outs": 2,
     "rounds": 1,
 }

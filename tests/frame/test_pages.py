@@ -23,6 +23,7 @@ QUICKSTART = ROOT / "docs" / "quickstart.md"
 EMBEDDING = ROOT / "docs" / "embedding.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 SCHEDULES = ROOT / "docs" / "schedules.md"
+DIAGRAMS = ROOT / "docs" / "diagrams.md"
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
 EXAMPLE = Path("docs") / "examples" / "medallion"
 
@@ -34,7 +35,9 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [README, QUICKSTART, EMBEDDING, OPERATIONS, SCHEDULES], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [README, QUICKSTART, EMBEDDING, OPERATIONS, SCHEDULES, DIAGRAMS], ids=lambda page: page.name
+)
 def test_python_sessions_are_real(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -93,6 +96,22 @@ def test_the_quickstart_goes_as_it_says(tmp_path: Path) -> None:
     (tmp_path / "flowforge.yaml").write_text(file.text.replace(step, step + schedule.text), encoding="utf-8")
     applied = run_shown("flowforge-graph apply flowforge.yaml", folder=tmp_path)
     assert applied.returncode == 0, applied.stderr
+
+
+def test_the_picture_of_the_page_about_diagrams_is_what_its_command_draws(tmp_path: Path) -> None:
+    """The command of the page draws the committed picture again: the same words, boxes, lines and colours.
+
+    Not the same numbers: another layout program may place them elsewhere.
+    """
+    (block,) = blocks_of(DIAGRAMS, "sh")
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    picture = Path("docs") / "pictures" / "medallion.svg"
+    (tmp_path / picture).unlink()
+    ran = run_shown(block.text.strip(), folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    again, committed = ((root / picture).read_text(encoding="utf-8") for root in (tmp_path, ROOT))
+    numbers = re.compile(r' (points|d|x|y|width|height|viewBox|transform|textLength)="[^"]*"')
+    assert numbers.sub("", again) == numbers.sub("", committed)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
