@@ -71,6 +71,7 @@ _STATUS_CODES: Final[tuple[tuple[type[FlowforgeGraphError], int], ...]] = (
     (errors.CycleError, 400),
     (errors.InvalidTrigger, 400),
     (errors.InvalidWorkflow, 400),
+    (errors.InvalidDiagram, 400),
     (errors.InvalidExecution, 400),
     (errors.InvalidSchedule, 400),
     (errors.InvalidTime, 400),

@@ -12,7 +12,7 @@ from flowforge_graph.rendering.mermaid import mermaid_chart
 from flowforge_graph.rendering.picture import Diagram
 
 DiagramFormat = Literal["svg", "png", "dot", "mmd", "json"]
-FORMATS: Final[tuple[str, ...]] = get_args(DiagramFormat)
+FORMATS: Final[tuple[DiagramFormat, ...]] = get_args(DiagramFormat)
 
 
 def written(diagram: Diagram, diagram_format: DiagramFormat, limits: ImageLimits | None = None) -> bytes:
