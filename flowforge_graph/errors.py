@@ -39,6 +39,7 @@ __all__ = [
     "DatabaseUnreachable",
     "DeploymentError",
     "DeploymentNotFound",
+    "DiagramTooLarge",
     "DispatchError",
     "DuplicateTrigger",
     "ExecutionConflict",
@@ -124,6 +125,10 @@ class InvalidDiagram(_Sentence, ValueError):
 
 class ImageError(_Sentence, RuntimeError):
     """A diagram that could not be drawn."""
+
+
+class DiagramTooLarge(ImageError):
+    """A diagram that is larger than what is laid out, or takes longer: a part of it, or its text, can be had."""
 
 
 class CycleError(FlowforgeGraphError, ValueError):

@@ -75,6 +75,7 @@ _STATUS_CODES: Final[tuple[tuple[type[FlowforgeGraphError], int], ...]] = (
     (errors.InvalidExecution, 400),
     (errors.InvalidSchedule, 400),
     (errors.InvalidTime, 400),
+    (errors.DiagramTooLarge, 400),
     (errors.DeploymentError, 503),
     (errors.ImageError, 503),
     (errors.DatabaseError, 503),

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from flowforge_graph.errors import ImageError, printable
+from flowforge_graph.errors import DiagramTooLarge, ImageError, printable
 from flowforge_graph.rendering.dot import dot_text
 from flowforge_graph.rendering.limits import ImageLimits
 from flowforge_graph.rendering.picture import Diagram
@@ -82,7 +82,7 @@ def _answer_of(command: list[str], text: str, limits: ImageLimits) -> bytes:
         try:
             answer, complaint = process.communicate(text.encode("utf-8"), timeout=limits.seconds)
         except subprocess.TimeoutExpired:
-            raise ImageError(
+            raise DiagramTooLarge(
                 f"the layout took longer than {limits.seconds:g} s and was stopped: draw the neighbourhood of one "
                 "workflow, or take the DOT text"
             ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flowforge_graph.errors import ImageError
+from flowforge_graph.errors import DiagramTooLarge
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,9 +15,9 @@ class ImageLimits:
     seconds: float = 20.0
 
     def refuse_more(self, workflows: int) -> None:
-        """Raise ImageError for a diagram of more workflows than are laid out."""
+        """Raise DiagramTooLarge for a diagram of more workflows than are laid out."""
         if workflows > self.workflows:
-            raise ImageError(
+            raise DiagramTooLarge(
                 f"a diagram of {workflows:,} workflows is not laid out (at most {self.workflows:,}): draw the "
                 "neighbourhood of one workflow, or take the DOT text"
             )

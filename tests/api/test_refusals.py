@@ -100,6 +100,7 @@ def test_every_error_of_the_package_has_a_code() -> None:
         "PermanentDispatchError",
         "FlowforgeGraphError",
         "InvalidToken",
+        "NotifyError",
         "TokenNotFound",
     }
     for name in errors.__all__:
