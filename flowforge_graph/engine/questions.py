@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.freshness import is_stored, name_of
@@ -32,8 +33,10 @@ from flowforge_graph.model import (
     Workflow,
 )
 from flowforge_graph.model.ids import is_storable_text
-from flowforge_graph.rendering import WorkflowNote, notes_of
 from flowforge_graph.storage import to_instant
+
+if TYPE_CHECKING:
+    from flowforge_graph.rendering import WorkflowNote
 
 
 class Questions:
@@ -109,6 +112,8 @@ class Questions:
 
     def workflow_notes(self) -> dict[str, WorkflowNote]:
         """What diagrams tell of workflows beside the graph, all read in one transaction."""
+        from flowforge_graph.rendering import notes_of
+
         with self._context.store.database.read() as connection:
             store = self._context.store
             triggers = [

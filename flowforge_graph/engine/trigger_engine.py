@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -55,9 +55,11 @@ from flowforge_graph.model import (
     Workflow,
     WorkflowDeletion,
 )
-from flowforge_graph.rendering import WorkflowNote
 from flowforge_graph.schedules import SchedulePreview, preview_schedule
 from flowforge_graph.storage import Store, to_seconds
+
+if TYPE_CHECKING:
+    from flowforge_graph.rendering import WorkflowNote
 
 
 class TriggerEngine:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowforge_graph.rendering import (
-    Diagram,
-    DiagramView,
-    ImageLimits,
-    WorkflowNote,
-    cytoscape_text,
-    dot_text,
-    mermaid_chart,
-    node_link_text,
-    png_bytes,
-    svg_text,
-)
+# Most who have a graph never look at it: the pictures are imported by who draws.
+if TYPE_CHECKING:
+    from flowforge_graph.rendering import Diagram, DiagramView, ImageLimits, WorkflowNote
 
-Notes = Mapping[str, WorkflowNote]
+    Notes = Mapping[str, WorkflowNote]
 
 
 class Drawable:
@@ -39,18 +30,26 @@ class Drawable:
 
     def to_dot(self, view: DiagramView | None = None, *, notes: Notes | None = None) -> str:
         """The diagram in DOT, the language of Graphviz. Needs no layout program."""
+        from flowforge_graph.rendering import dot_text
+
         return dot_text(self.diagram(view, notes=notes))
 
     def to_mermaid(self, view: DiagramView | None = None, *, notes: Notes | None = None) -> str:
         """The diagram as a Mermaid flowchart, for Markdown."""
+        from flowforge_graph.rendering import mermaid_chart
+
         return mermaid_chart(self.diagram(view, notes=notes))
 
     def to_json(self, view: DiagramView | None = None, *, notes: Notes | None = None) -> str:
         """The diagram as a JSON text in networkx's node-link form."""
+        from flowforge_graph.rendering import node_link_text
+
         return node_link_text(self.diagram(view, notes=notes))
 
     def to_cytoscape(self, view: DiagramView | None = None, *, notes: Notes | None = None) -> str:
         """The diagram as a JSON text in the form of ``nx.cytoscape_data``."""
+        from flowforge_graph.rendering import cytoscape_text
+
         return cytoscape_text(self.diagram(view, notes=notes))
 
     def to_svg(
@@ -60,6 +59,8 @@ class Drawable:
 
         Raises ImageError where no layout program is installed, where it fails, and for a diagram beyond ``limits``.
         """
+        from flowforge_graph.rendering import ImageLimits, svg_text
+
         limits = limits or ImageLimits()
         return svg_text(self.diagram(view, notes=notes, limits=limits), limits)
 
@@ -67,6 +68,8 @@ class Drawable:
         self, view: DiagramView | None = None, *, notes: Notes | None = None, limits: ImageLimits | None = None
     ) -> bytes:
         """The diagram as PNG; raises as :meth:`to_svg`."""
+        from flowforge_graph.rendering import ImageLimits, png_bytes
+
         limits = limits or ImageLimits()
         return png_bytes(self.diagram(view, notes=notes, limits=limits), limits)
 

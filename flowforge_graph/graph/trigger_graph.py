@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flowforge_graph.errors import InvalidTrigger, InvalidWorkflow, WorkflowNotFound, shown
 from flowforge_graph.graph.changes import ProposedChanges
-from flowforge_graph.graph.drawing import Drawable, Notes
+from flowforge_graph.graph.drawing import Drawable
 from flowforge_graph.graph.duplicates import refuse_used_id
 from flowforge_graph.graph.edges import (
     DependencyEdge,
@@ -28,7 +28,10 @@ from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.walks import levels, reachable
 from flowforge_graph.model import AnyTrigger, DependencyTrigger
 from flowforge_graph.model.ids import RESERVED_WORKFLOW_IDS, checked_id, checked_name
-from flowforge_graph.rendering import Diagram, DiagramView, ImageLimits, diagram_of
+
+if TYPE_CHECKING:
+    from flowforge_graph.graph.drawing import Notes
+    from flowforge_graph.rendering import Diagram, DiagramView, ImageLimits
 
 # From this share of the graph on, one pass over everything is cheaper than one search for each new trigger.
 _BULK_SHARE: Final = 1 / 8
@@ -291,6 +294,8 @@ class TriggerGraph(Drawable):
         Raises WorkflowNotFound where the root of ``view`` is no workflow of the graph, and ImageError where ``limits``
         are given and it would show more workflows than they allow. O(graph).
         """
+        from flowforge_graph.rendering import diagram_of
+
         return diagram_of(_view_of(self._store), view, notes, limits=limits)
 
     def __repr__(self) -> str:
