@@ -49,6 +49,12 @@ class Client:
         self.connection = HTTPConnection(where.hostname or "", where.port, timeout=HANG_SECONDS)
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         """One request, with a JSON body where one is given."""
         sent = None if body is None else json.dumps(body)
@@ -59,7 +65,7 @@ class Client:
 
 
 class Serving:
-    """A running ``serve``. ``lines`` is what it has written on stderr."""
+    """A running ``serve``. ``lines`` is what it has said, on stdout and stderr."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -68,8 +74,8 @@ class Serving:
         self._reader.start()
 
     @property
-    def err(self) -> str:
-        """Stderr, so far."""
+    def said(self) -> str:
+        """All its lines, so far."""
         return "".join(self.lines)
 
     @property
@@ -86,25 +92,22 @@ class Serving:
 
     def ask(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Answer:
         """One request on a connection of its own."""
-        client = self.client(token=token)
-        try:
+        with self.client(token=token) as client:
             return client.ask(method, path, body)
-        finally:
-            client.connection.close()
 
     def line_with(self, words: str) -> str:
-        """The first line on stderr with these words, once there is one."""
+        """The first line with these words, once there is one."""
         deadline = time.monotonic() + HANG_SECONDS
         while True:
             has_ended = not self._reader.is_alive()
             if found := next((line for line in self.lines if words in line), None):
                 return found
             if has_ended or time.monotonic() > deadline:
-                raise AssertionError(f"it never said {words!r}:\n{self.err}")
+                raise AssertionError(f"it never said {words!r}:\n{self.said}")
             time.sleep(0.01)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to stop, and answer its exit code."""
+        """Ask it to stop, unless it has ended, and answer its exit code."""
         self.process.send_signal(number)
         return self.wait()
 
@@ -115,8 +118,8 @@ class Serving:
         return code
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
             self.lines.append(line)
 
 
@@ -131,8 +134,8 @@ def serving(database: str, *words: str, folder: Path, prelude: str = "", **varia
         cwd=folder,
         env={**kept, "PYTHONPATH": str(ROOT), **variables},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     served = Serving(process)
@@ -142,5 +145,5 @@ def serving(database: str, *words: str, folder: Path, prelude: str = "", **varia
         if process.poll() is None:
             process.kill()
         served.wait()
-        assert process.stderr is not None
-        process.stderr.close()
+        assert process.stdout is not None
+        process.stdout.close()
