@@ -7,7 +7,6 @@ uvicorn. The first line on standard output is the URL.
 
 from __future__ import annotations
 
-import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,9 @@ from contextlib import contextmanager
 from fastapi import FastAPI
 
 from flowforge_graph import TriggerEngine
-from flowforge_graph.cli.api_server import ApiOptions, ApiServer, _server
+from flowforge_graph.cli.api_server import ApiOptions, ApiServer, _bound, _server
+
+_ANYWHERE = ApiOptions(host="127.0.0.1", port=0)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,8 +31,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _ours(database: str) -> Iterator[str]:
-    options = ApiOptions(host="127.0.0.1", port=0)
-    with TriggerEngine(database) as engine, ApiServer(engine, options, tuple) as server:
+    with TriggerEngine(database) as engine, ApiServer(engine, _ANYWHERE, tuple) as server:
         yield server.url
 
 
@@ -44,7 +44,7 @@ def _empty() -> Iterator[str]:
         return {}
 
     server = _server(app)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with _bound(_ANYWHERE) as listening:
         thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"

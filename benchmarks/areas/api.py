@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.databases import KINDS, Databases
 from benchmarks.graphs import Pair, dense
-from benchmarks.http import Connection, in_turn, request, served, together
+from benchmarks.http import in_turn, request, served, together
 from benchmarks.measure import Measured, Row, at_most, duration, each, per_second, seconds_of, side_by_side
 from benchmarks.sizes import Sizes
 from flowforge_graph import TriggerEngine
@@ -112,23 +112,21 @@ def _with_so_many_downstream(pairs: Sequence[Pair]) -> str:
 
 def _one_after_another(kind: str, call: Call, sides: Sides, sizes: Sizes) -> Iterator[Row]:
     size = sizes.completions
-    with Connection(sides.ours) as to_ours, Connection(sides.empty) as to_empty:
-        _assert_both_agree(call, sides.engine, to_ours)
+    _assert_both_agree(call, sides)
 
-        def over_rest() -> float:
-            requests = [call.request(arguments) for arguments in call.made(size)]
-            return seconds_of(lambda: in_turn(to_ours, requests))
+    def over_rest() -> float:
+        return in_turn(sides.ours, [call.request(arguments) for arguments in call.made(size)])[1]
 
-        def in_process() -> float:
-            made = call.made(size)
-            return seconds_of(lambda: [call.engine(sides.engine, arguments) for arguments in made])
+    def in_process() -> float:
+        made = call.made(size)
+        return seconds_of(lambda: [call.engine(sides.engine, arguments) for arguments in made])
 
-        measured = side_by_side(
-            sizes.rounds,
-            ours=over_rest,
-            engine=in_process,
-            empty=lambda: seconds_of(lambda: in_turn(to_empty, [_EMPTY] * size)),
-        )
+    measured = side_by_side(
+        sizes.rounds,
+        ours=over_rest,
+        engine=in_process,
+        empty=lambda: in_turn(sides.empty, [_EMPTY] * size)[1],
+    )
     ours_each, engine_each = (each(measured.seconds(side), size) for side in ("ours", "engine"))
     yield Row(
         work=f"{call.work}, {kind}",
@@ -145,11 +143,12 @@ def _one_after_another(kind: str, call: Call, sides: Sides, sizes: Sizes) -> Ite
     )
 
 
-def _assert_both_agree(call: Call, engine: TriggerEngine, connection: Connection) -> None:
+def _assert_both_agree(call: Call, sides: Sides) -> None:
     """What they answer to the same calls (a completion is answered again from what was stored)."""
     made = call.made(4)
-    told = [call.told_by_api(answer) for answer in in_turn(connection, [call.request(one) for one in made])]
-    assert told == [call.told_by_engine(call.engine(engine, one)) for one in made]
+    answers, _ = in_turn(sides.ours, [call.request(arguments) for arguments in made])
+    told = [call.told_by_engine(call.engine(sides.engine, arguments)) for arguments in made]
+    assert [call.told_by_api(answer) for answer in answers] == told
 
 
 def _added(measured: Measured) -> float:
