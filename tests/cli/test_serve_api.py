@@ -60,6 +60,19 @@ def get_verdicts(engine, execution_id):
 TriggerEngine.get_verdicts = get_verdicts
 """
 
+# The event loop of the API comes to an end of its own.
+_MORTAL = """
+import pathlib
+from uvicorn import Server
+
+async def on_tick(server, counter, ticked=Server.on_tick):
+    if pathlib.Path("end").exists():
+        raise RuntimeError("nobody thought of this")
+    return await ticked(server, counter)
+
+Server.on_tick = on_tick
+"""
+
 # The loop hangs in its first tick for as long as there is no file that lets it go on.
 _HANGING = """
 import pathlib, time
@@ -307,6 +320,16 @@ def test_a_bug_is_one_line_where_lines_are_json(sqlite_url: str, tmp_path: Path)
     (bug,) = [line for line in lines if "exception" in line]
     assert bug["level"] == "error"
     assert bug["exception"].endswith("RuntimeError: nobody thought of this")
+
+
+def test_an_api_that_ends_by_itself_ends_the_server(sqlite_url: str, tmp_path: Path) -> None:
+    """Exit code 1 and why, so that whatever watches it starts it again: nobody hangs on a socket that none reads."""
+    with serving(sqlite_url, folder=tmp_path, prelude=_MORTAL) as server:
+        assert server.ask("GET", "/health").status == 200
+        (tmp_path / "end").touch()
+        assert server.wait() == 1
+    assert "RuntimeError: nobody thought of this" in server.said
+    assert server.lines[-1] == "error: the API has ended by itself, so that nobody is answered: start again\n"
 
 
 def test_no_token_is_ever_written(sqlite_url: str, tmp_path: Path) -> None:
