@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from benchmarks.areas import (
+    api,
     bulk,
     completions,
     diagrams,
@@ -39,6 +40,7 @@ AREAS: Final[Mapping[str, tuple[str, Measure]]] = {
     "schedules": ("The next run of 20 typical expressions in America/New_York, and ticks", schedules.rows),
     "sync": ("Hearing of one trigger that another process changed", synchronizing.rows),
     "diagrams": ("A graph as a picture, beside the bare layout program on the same DOT text", diagrams.rows),
+    "api": ("The REST API beside the engine that it calls and an empty endpoint of FastAPI", api.rows),
     "import": ("A fresh interpreter that imports and ends", imports.rows),
     "peers": ("Fan-out: completions with five downstream workflows each, durable, then run", peers.rows),
 }

@@ -7,9 +7,10 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from flowforge_graph.api.answers import DeploymentAnswer, answer, answers
+from flowforge_graph.api.paths import trigger_of
 from flowforge_graph.api.refusals import refusal
 from flowforge_graph.engine import TriggerEngine
-from flowforge_graph.errors import DeploymentError, TriggerNotFound
+from flowforge_graph.errors import DeploymentError
 from flowforge_graph.wire import DeploymentDocument
 
 
@@ -29,7 +30,7 @@ class DeploymentRoutes:
 
     def sync_deployment(self, workflow_id: str, trigger_id: str) -> Response:
         """Create or update Prefect's deployment of a scheduled trigger."""
-        self._refuse_other_workflow(workflow_id, trigger_id)
+        trigger_of(self._engine, workflow_id=workflow_id, trigger_id=trigger_id)
         try:
             deployment = self._engine.sync_deployment(trigger_id)
         except DeploymentError as error:
@@ -38,21 +39,16 @@ class DeploymentRoutes:
 
     def get_deployment(self, workflow_id: str, trigger_id: str) -> Response:
         """Prefect's deployment of a scheduled trigger."""
-        self._refuse_other_workflow(workflow_id, trigger_id)
+        trigger_of(self._engine, workflow_id=workflow_id, trigger_id=trigger_id)
         deployment = self._engine.get_deployment(trigger_id)
         state = "paused" if deployment.paused else "active"
         return _answer(DeploymentDocument.of(deployment), f"deployment '{deployment.name}' is {state}")
 
     def delete_deployment(self, workflow_id: str, trigger_id: str) -> Response:
         """Delete Prefect's deployment of a scheduled trigger; again and again, if need be."""
-        self._refuse_other_workflow(workflow_id, trigger_id)
+        trigger_of(self._engine, workflow_id=workflow_id, trigger_id=trigger_id)
         was_there = self._engine.delete_deployment(trigger_id)
         return _answer(None, "deleted the deployment" if was_there else "there was no deployment")
-
-    def _refuse_other_workflow(self, workflow_id: str, trigger_id: str) -> None:
-        self._engine.get_workflow(workflow_id)
-        if self._engine.get_trigger(trigger_id).workflow_id != workflow_id:
-            raise TriggerNotFound(trigger_id)
 
 
 def _answer(deployment: DeploymentDocument | None, message: str) -> Response:

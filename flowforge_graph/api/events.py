@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Response
@@ -18,6 +18,7 @@ from flowforge_graph.wire.events import PositionDocument
 
 HEARTBEAT_SECONDS: Final = 15.0
 _RECONNECT_MILLISECONDS: Final = 2_000
+_EVENTS_IN_A_PART: Final = 100
 _MAX_POSITION: Final = 2**63 - 1
 
 _DESCRIPTION: Final = """A stream of server-sent events that does not end.
@@ -71,7 +72,8 @@ class EventRoutes:
     async def _texts(self, start: int) -> AsyncIterator[str]:
         yield f"retry: {_RECONNECT_MILLISECONDS}\n" + _text("ready", start, PositionDocument.at(start))
         async for page in self._feed.follow(start, idle_seconds=HEARTBEAT_SECONDS):
-            yield _page_text(page)
+            for text in _texts_of(page):
+                yield text
 
 
 def _position_of(text: str | None) -> int | None:
@@ -82,14 +84,18 @@ def _position_of(text: str | None) -> int | None:
     return int(text)
 
 
-def _page_text(page: EventPage) -> str:
+def _texts_of(page: EventPage) -> Iterator[str]:
+    """A page in parts: whoever reads slowly is waited for after each, and nobody waits long for a part to be made."""
     if page.pruned:
         message = "events after the position that you named are kept no longer"
-        return _text("reset", page.position, PositionDocument.at(page.position, reason="pruned", message=message))
-    if page.is_foreign:
+        yield _text("reset", page.position, PositionDocument.at(page.position, reason="pruned", message=message))
+    elif page.is_foreign:
         message = "the position that you named was never given out by this database"
-        return _text("reset", page.position, PositionDocument.at(page.position, reason="foreign", message=message))
-    return "".join(map(_event_text, page.events)) or ": still here\n\n"
+        yield _text("reset", page.position, PositionDocument.at(page.position, reason="foreign", message=message))
+    elif not page.events:
+        yield ": still here\n\n"
+    for start in range(0, len(page.events), _EVENTS_IN_A_PART):
+        yield "".join(map(_event_text, page.events[start : start + _EVENTS_IN_A_PART]))
 
 
 def _event_text(event: Event) -> str:

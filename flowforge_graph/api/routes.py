@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from flowforge_graph.api.guards import Guard
+from flowforge_graph.api.paths import refuse_if_missing
 from flowforge_graph.api.refusals import BadRequest, TooLarge, plain_refusal, refusal, status_code_of
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.errors import FlowforgeGraphError, shown
@@ -72,10 +73,10 @@ async def _handled(request: Request, handle: Callable[[Request], Any], engine: T
         response: Response = await handle(request)
         return response
     except RequestValidationError as error:
-        await run_in_threadpool(_refuse_if_missing, engine, request.path_params)
+        await run_in_threadpool(refuse_if_missing, engine, request.path_params)
         raise BadRequest(_sentence_of(error.errors())) from error
     except BadRequest:
-        await run_in_threadpool(_refuse_if_missing, engine, request.path_params)
+        await run_in_threadpool(refuse_if_missing, engine, request.path_params)
         raise
     except HTTPException as error:
         # FastAPI wraps whatever reading the body raised.
@@ -83,17 +84,9 @@ async def _handled(request: Request, handle: Callable[[Request], Any], engine: T
         if isinstance(cause, TooLarge):
             raise cause from None
         if isinstance(cause, BadRequest):
-            await run_in_threadpool(_refuse_if_missing, engine, request.path_params)
+            await run_in_threadpool(refuse_if_missing, engine, request.path_params)
             raise cause from None
         raise
-
-
-def _refuse_if_missing(engine: TriggerEngine, path: dict[str, Any]) -> None:
-    """What the path names and is not there comes before what is wrong with the rest of the request."""
-    if "workflow_id" in path:
-        engine.get_workflow(path["workflow_id"])
-    if "trigger_id" in path:
-        engine.get_trigger(path["trigger_id"])
 
 
 def _sentence_of(details: Sequence[Any]) -> str:

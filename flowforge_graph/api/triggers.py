@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic.alias_generators import to_camel
 
 from flowforge_graph.api.answers import SuccessAnswer, TriggerAnswer, TriggersAnswer, answer, answers
+from flowforge_graph.api.paths import trigger_of
 from flowforge_graph.api.requests import NewTrigger, ProposedDependency, TriggerChanges
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.errors import DuplicateTrigger, InvalidTrigger, TriggerNotFound, shown
@@ -151,11 +152,7 @@ class TriggerRoutes:
     # Parts
 
     def _trigger_of(self, workflow_id: str, trigger_id: str) -> AnyTrigger:
-        trigger = self._engine.get_trigger(trigger_id)
-        if trigger.workflow_id != workflow_id:
-            self._engine.get_workflow(workflow_id)
-            raise TriggerNotFound(trigger_id)
-        return trigger
+        return trigger_of(self._engine, workflow_id=workflow_id, trigger_id=trigger_id)
 
     def _created_once(self, trigger: AnyTrigger, key: str) -> AnyTrigger:
         try:

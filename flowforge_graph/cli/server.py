@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from flowforge_graph.cli.api_server import ApiOptions, ApiServer
-from flowforge_graph.cli.exits import ExitCode, say, without_password
+from flowforge_graph.cli.exits import ExitCode, Refusal, say, without_password
 from flowforge_graph.cli.interrupts import Interrupts
 from flowforge_graph.cli.logs import show_as_json, show_more, show_servers_errors
 from flowforge_graph.cli.session import Session
@@ -40,12 +40,14 @@ def serve_until_stopped(session: Session, *, api: ApiOptions | None, grace_secon
     executor, clock = LocalExecutor(), SystemClock()
     with Interrupts() as interrupts, session.engine(executor, may_create=True) as engine:
         server = Server(engine, executor, clock, interrupts, as_json=as_json)
-        with _api(engine, api, server.dead_loops) as url:
-            where = f", API on {url}" if url else ""
+        with _api(engine, api, server.dead_loops) as listening:
+            where = f", API on {listening.url}" if listening else ""
             server.log(f"serving {without_password(shown(session.database))}{where}; Ctrl-C stops")
-            server.serve()
+            server.serve(goes_on=lambda: listening is None or listening.is_alive)
             # Flows that run elsewhere still tell of their ends meanwhile.
             server.wait_for_what_runs(grace_seconds)
+            if listening is not None and not listening.is_alive:
+                raise Refusal("the API has ended by itself, so that nobody is answered: start again", ExitCode.FAILED)
     server.log("stopped")
     return ExitCode.INTERRUPTED if interrupts.received == signal.SIGINT else ExitCode.OK
 
@@ -53,13 +55,13 @@ def serve_until_stopped(session: Session, *, api: ApiOptions | None, grace_secon
 @contextmanager
 def _api(
     engine: TriggerEngine, options: ApiOptions | None, dead_loops: Callable[[], Sequence[str]]
-) -> Iterator[str | None]:
-    """The API while the block runs, and where it listens; nothing without options."""
+) -> Iterator[ApiServer | None]:
+    """The API while the block runs; none without options."""
     if options is None:
         yield None
         return
     with ApiServer(engine, options, dead_loops) as server:
-        yield server.url
+        yield server
 
 
 class Server:
@@ -95,9 +97,9 @@ class Server:
         else:
             say(f"{instant(self._clock.now())} {shown(message)}")
 
-    def serve(self) -> None:
-        """Tick and dispatch until a signal comes."""
-        while not self._interrupts:
+    def serve(self, *, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Tick and dispatch until a signal comes, or ``goes_on`` says that it has no use any more."""
+        while not self._interrupts and goes_on():
             self._last_turn = self._clock.monotonic()
             try:
                 self._turn()
