@@ -57,7 +57,7 @@ def create_app(
     """
     guard = auth or TokenGuard(engine, origins=cors_origins)
     feed = Feed(engine)
-    app = FastAPI(
+    app = _Application(
         title="FlowForge Graph",
         version=version("flowforge-graph"),
         description=_DESCRIPTION,
@@ -83,6 +83,21 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
         )
     return app
+
+
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The document, with the nulls of its examples: FastAPI leaves out each null that it comes to."""
+        document: dict[str, Any] = super().openapi()
+        for schema in document["components"]["schemas"].values():
+            if "examples" in schema:
+                schema["examples"] = [_with_nulls(example, schema) for example in schema["examples"]]
+        return document
+
+
+def _with_nulls(example: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    present = {*example, *schema.get("required", ())}
+    return {name: example.get(name) for name in schema["properties"] if name in present}
 
 
 def _closing(feed: Feed) -> Callable[[FastAPI], Any]:

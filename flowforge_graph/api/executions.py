@@ -50,10 +50,14 @@ class ExecutionRoutes:
     def list_executions(
         self,
         *,
-        workflow_id: Annotated[str | None, Query(alias="workflowId")] = None,
-        trigger_type: Annotated[TriggerType | None, Query(alias="triggerType")] = None,
-        trigger_id: Annotated[str | None, Query(alias="triggerId")] = None,
-        status: Annotated[ExecutionStatus | None, Query()] = None,
+        workflow_id: Annotated[str | None, Query(alias="workflowId", description="only of this workflow")] = None,
+        trigger_type: Annotated[
+            TriggerType | None, Query(alias="triggerType", description="only those that such a trigger started")
+        ] = None,
+        trigger_id: Annotated[
+            str | None, Query(alias="triggerId", description="only those that this trigger started")
+        ] = None,
+        status: Annotated[ExecutionStatus | None, Query(description="only those that are in it now")] = None,
         root_execution_id: Annotated[
             str | None, Query(alias="rootExecutionId", description="only the cascade of this execution")
         ] = None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from fastapi import FastAPI
@@ -47,8 +48,19 @@ _KNOWN_IDS = (*WORKFLOWS, *(trigger.id for trigger in TRIGGERS), EXECUTION)
 # What the formats of the document mean: each text that is drawn here is one, so that a refusal of it is a bug.
 
 _PRINTABLE = st.characters(exclude_categories=("C", "Zl", "Zp", "Zs")).filter(str.isprintable)
-_NAMES = st.text(st.one_of(_PRINTABLE, st.just(" ")), min_size=1, max_size=30)
-_NEW_IDS = st.text(_PRINTABLE.filter(lambda character: character not in "/\\"), min_size=1, max_size=30)
+
+
+def _texts_of(characters: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Texts of 1 to 200 characters, the shortest and the longest among them often."""
+    return st.builds(
+        lambda text, length: (text * length)[:length],
+        st.text(characters, min_size=1, max_size=5),
+        st.sampled_from([1, 2, 5, 30, 199, 200]),
+    )
+
+
+_NAMES = _texts_of(st.one_of(_PRINTABLE, st.just(" ")))
+_NEW_IDS = _texts_of(_PRINTABLE.filter(lambda character: character not in "/\\"))
 _IDS = st.one_of(st.sampled_from(_KNOWN_IDS), _NEW_IDS.filter(lambda text: text not in {".", ".."}))
 _CRONS = st.sampled_from(["0 2 * * *", "*/15 * * * *", "0 9-17 * * mon-fri", "@daily", "30 4 1,15 * 0", "0 0 29 2 *"])
 _ZONES = st.sampled_from(["UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu"])
