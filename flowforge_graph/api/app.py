@@ -13,6 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from flowforge_graph.api.feed import Feed
 from flowforge_graph.api.guards import Guard, TokenGuard
@@ -25,6 +26,7 @@ from flowforge_graph.api.routes import guarded_router
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.observability import Counters
 
+_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _DESCRIPTION: Final = """What starts each workflow: triggers, executions and the graph of dependencies.
 
 Instants are Unix seconds. Every error is `{"error": "<one sentence>"}`; a refused cycle carries its `chain`. Lists are
@@ -55,7 +57,7 @@ def create_app(
     """
     guard = auth or TokenGuard(engine, origins=cors_origins)
     feed = Feed(engine)
-    app = FastAPI(
+    app = _Application(
         title="FlowForge Graph",
         version=version("flowforge-graph"),
         description=_DESCRIPTION,
@@ -77,10 +79,25 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=sorted(cors_origins),
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_methods=_METHODS,
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
         )
     return app
+
+
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The document, with the nulls of its examples: FastAPI leaves out each null that it comes to."""
+        document: dict[str, Any] = super().openapi()
+        for schema in document["components"]["schemas"].values():
+            if "examples" in schema:
+                schema["examples"] = [_with_nulls(example, schema) for example in schema["examples"]]
+        return document
+
+
+def _with_nulls(example: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    present = {*example, *schema.get("required", ())}
+    return {name: example.get(name) for name in schema["properties"] if name in present}
 
 
 def _closing(feed: Feed) -> Callable[[FastAPI], Any]:
@@ -113,14 +130,28 @@ def _operators_routes(app: FastAPI, engine: TriggerEngine, guard: Guard, registr
     return router
 
 
-async def _answer_http_error(_: Request, error: Exception) -> Response:
+async def _answer_http_error(request: Request, error: Exception) -> Response:
     """No route, or another method: what the routes themselves never see."""
     if isinstance(error, HTTPException):
         sentence = {404: "there is nothing at this path", 405: "this path does not take that method"}
-        return plain_refusal(
-            sentence.get(error.status_code, str(error.detail)), error.status_code, dict(error.headers or {})
-        )
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers = _with_all_methods(request, headers)
+        return plain_refusal(sentence.get(error.status_code, str(error.detail)), error.status_code, headers)
     return plain_refusal("the request cannot be accepted", 400)
+
+
+def _with_all_methods(request: Request, headers: dict[str, str]) -> dict[str, str]:
+    """``Allow`` with every documented method of this path: the framework names those of the first route only.
+
+    Where one path has a word and another an id at the same place, it is the word's.
+    """
+    paths = request.app.openapi()["paths"]
+    fitting = [path for path in paths if compile_path(path)[0].fullmatch(request.scope["path"])]
+    if not fitting:
+        return headers
+    path = min(fitting, key=lambda each: each.count("{"))
+    return {**headers, "Allow": ", ".join(sorted(method.upper() for method in paths[path]))}
 
 
 async def _answer_fault(_: Request, __: Exception) -> Response:

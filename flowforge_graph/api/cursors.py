@@ -9,12 +9,16 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from flowforge_graph.api.refusals import BadRequest
+from flowforge_graph.api.requests import format_of
 from flowforge_graph.errors import shown
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 500
 
-Cursor = Annotated[str | None, Query(max_length=2_000, description="`nextCursor` of the page before")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=2_000, description="`nextCursor` of the page before", json_schema_extra=format_of("cursor")),
+]
 Limit = Annotated[int, Query(ge=1, description=f"at most so many; more than {MAX_LIMIT} counts as {MAX_LIMIT}")]
 
 

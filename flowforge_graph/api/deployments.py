@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from flowforge_graph.api.answers import DeploymentAnswer, answer, answers
 from flowforge_graph.api.paths import trigger_of
 from flowforge_graph.api.refusals import refusal
+from flowforge_graph.api.requests import TriggerId, WorkflowId
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.errors import DeploymentError
 from flowforge_graph.wire import DeploymentDocument
@@ -28,7 +29,7 @@ class DeploymentRoutes:
         write.post(path, **answers(DeploymentAnswer, 400, 404, 500), **tags)(self.sync_deployment)
         write.delete(path, **answers(DeploymentAnswer, 400, 404), **tags)(self.delete_deployment)
 
-    def sync_deployment(self, workflow_id: str, trigger_id: str) -> Response:
+    def sync_deployment(self, workflow_id: WorkflowId, trigger_id: TriggerId) -> Response:
         """Create or update Prefect's deployment of a scheduled trigger."""
         trigger_of(self._engine, workflow_id=workflow_id, trigger_id=trigger_id)
         try:
@@ -37,14 +38,14 @@ class DeploymentRoutes:
             return refusal(error, 500)
         return _answer(DeploymentDocument.of(deployment), f"synchronised deployment '{deployment.name}'")
 
-    def get_deployment(self, workflow_id: str, trigger_id: str) -> Response:
+    def get_deployment(self, workflow_id: WorkflowId, trigger_id: TriggerId) -> Response:
         """Prefect's deployment of a scheduled trigger."""
         trigger_of(self._engine, workflow_id=workflow_id, trigger_id=trigger_id)
         deployment = self._engine.get_deployment(trigger_id)
         state = "paused" if deployment.paused else "active"
         return _answer(DeploymentDocument.of(deployment), f"deployment '{deployment.name}' is {state}")
 
-    def delete_deployment(self, workflow_id: str, trigger_id: str) -> Response:
+    def delete_deployment(self, workflow_id: WorkflowId, trigger_id: TriggerId) -> Response:
         """Delete Prefect's deployment of a scheduled trigger; again and again, if need be."""
         trigger_of(self._engine, workflow_id=workflow_id, trigger_id=trigger_id)
         was_there = self._engine.delete_deployment(trigger_id)

@@ -17,7 +17,7 @@ from flowforge_graph.api.answers import (
     answers,
 )
 from flowforge_graph.api.cursors import DEFAULT_LIMIT, MAX_LIMIT, Cursor, Limit
-from flowforge_graph.api.requests import End, NewEvent, Start
+from flowforge_graph.api.requests import End, ExecutionId, NewEvent, Start, WorkflowId
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.model import Execution, ExecutionStatus, TriggerType
 from flowforge_graph.wire import CompletionDocument, ExecutionDocument, VerdictDocument, WholeExecutionDocument
@@ -50,10 +50,14 @@ class ExecutionRoutes:
     def list_executions(
         self,
         *,
-        workflow_id: Annotated[str | None, Query(alias="workflowId")] = None,
-        trigger_type: Annotated[TriggerType | None, Query(alias="triggerType")] = None,
-        trigger_id: Annotated[str | None, Query(alias="triggerId")] = None,
-        status: Annotated[ExecutionStatus | None, Query()] = None,
+        workflow_id: Annotated[str | None, Query(alias="workflowId", description="only of this workflow")] = None,
+        trigger_type: Annotated[
+            TriggerType | None, Query(alias="triggerType", description="only those that such a trigger started")
+        ] = None,
+        trigger_id: Annotated[
+            str | None, Query(alias="triggerId", description="only those that this trigger started")
+        ] = None,
+        status: Annotated[ExecutionStatus | None, Query(description="only those that are in it now")] = None,
         root_execution_id: Annotated[
             str | None, Query(alias="rootExecutionId", description="only the cascade of this execution")
         ] = None,
@@ -75,17 +79,17 @@ class ExecutionRoutes:
         next_cursor = cursors.written(of=_NEWEST_FIRST, place=str(page[-1].seq)) if len(found) > wanted else None
         return answer(ExecutionsAnswer(executions=_documents(page), next_cursor=next_cursor))
 
-    def get_execution(self, execution_id: str) -> Response:
+    def get_execution(self, execution_id: ExecutionId) -> Response:
         """One execution with its captured output."""
         execution = self._engine.get_execution(execution_id)
         return answer(WholeExecutionAnswer(execution=WholeExecutionDocument.of(execution)))
 
-    def get_verdicts(self, execution_id: str) -> Response:
+    def get_verdicts(self, execution_id: ExecutionId) -> Response:
         """What each trigger answered to this execution's completion, in creation order."""
         verdicts = self._engine.get_verdicts(execution_id)
         return answer(VerdictsAnswer(verdicts=[VerdictDocument.of(verdict) for verdict in verdicts]))
 
-    def complete(self, execution_id: str, body: End) -> Response:
+    def complete(self, execution_id: ExecutionId, body: End) -> Response:
         """Record that an execution ended, once, and start what its triggers ask for.
 
         The same again answers the same and starts nothing; another status is a conflict. An execution that was never
@@ -94,11 +98,11 @@ class ExecutionRoutes:
         result = self._engine.complete(execution_id, body.status, workflow_id=body.workflow_id, error=body.error)
         return answer(CompletionDocument.of(result))
 
-    def cancel(self, execution_id: str) -> Response:
+    def cancel(self, execution_id: ExecutionId) -> Response:
         """Cancel: a pending execution ends at once, a running one is asked to stop."""
         return answer(ExecutionAnswer(execution=ExecutionDocument.of(self._engine.cancel(execution_id))))
 
-    def execute(self, workflow_id: str, body: Start | None = None) -> Response:
+    def execute(self, workflow_id: WorkflowId, body: Start | None = None) -> Response:
         """Start a workflow by hand: always possible, also where its triggers are disabled."""
         start = body or Start()
         execution = self._engine.start(

@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import Body
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Body, Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 from pydantic.alias_generators import to_camel
 
 from flowforge_graph.model import MAX_DELAY_MINUTES, Condition, EndStatus, TriggerType
-from flowforge_graph.model.ids import MAX_ID_LENGTH
+from flowforge_graph.model.ids import MAX_ID_LENGTH, checked_id, checked_name
+from flowforge_graph.model.json_values import checked_json_object
 
-Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
-Name = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
-Cron = Annotated[str, Field(min_length=1, max_length=256, examples=["0 2 * * *"])]
-Zone = Annotated[str, Field(examples=["America/New_York"])]
+
+def _checked(check: Callable[..., Any]) -> AfterValidator:
+    """A rule of the values, checked here already so that its sentence names the field as the client does."""
+
+    def look(value: Any, info: ValidationInfo) -> Any:
+        return check(value, field=to_camel(info.field_name or "value"))
+
+    return AfterValidator(look)
+
+
+def format_of(name: str) -> dict[str, Any]:
+    """What a text is that no pattern says well, for OpenAPI's ``format``."""
+    return {"format": name}
+
+
+_ID_RULE: Final = "1 to 200 printable characters without slash, backslash or surrounding space"
+
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_ID_LENGTH, description=_ID_RULE, json_schema_extra=format_of("flowforge-id")),
+    _checked(checked_id),
+]
+Name = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_ID_LENGTH,
+        description="1 to 200 printable characters",
+        json_schema_extra=format_of("flowforge-name"),
+    ),
+    _checked(checked_name),
+]
+Cron = Annotated[
+    str, Field(min_length=1, max_length=256, examples=["0 2 * * *"], json_schema_extra=format_of("cron-expression"))
+]
+Zone = Annotated[str, Field(examples=["America/New_York"], json_schema_extra=format_of("iana-time-zone"))]
+Config = Annotated[dict[str, Any], _checked(checked_json_object)]
 DelayMinutes = Annotated[int, Field(ge=0, le=MAX_DELAY_MINUTES, description="whole minutes")]
 
 
@@ -61,8 +96,12 @@ class NewEventTrigger(_NewTrigger):
 
     trigger_type: Literal["event"]
     event_type: Id
-    event_config: dict[str, Any] | None = None
+    event_config: Config | None = None
 
+
+WorkflowId = Annotated[str, Path(description="of a workflow", json_schema_extra=format_of("flowforge-id"))]
+TriggerId = Annotated[str, Path(description="of a trigger", json_schema_extra=format_of("flowforge-id"))]
+ExecutionId = Annotated[str, Path(description="of an execution", json_schema_extra=format_of("flowforge-id"))]
 
 _TRIGGER_EXAMPLES: dict[str, Any] = {
     "after another workflow": {
@@ -104,7 +143,7 @@ class TriggerChanges(RequestBody):
     dependency_condition: Condition | None = None
     delay_minutes: DelayMinutes | None = None
     event_type: Id | None = None
-    event_config: dict[str, Any] | None = None
+    event_config: Config | None = None
 
 
 class ProposedDependency(RequestBody):
@@ -116,7 +155,11 @@ class ProposedDependency(RequestBody):
 class PrefectRunBody(RequestBody):
     """A Prefect deployment. Commands and callables come only from files that are applied on the machine itself."""
 
-    prefect: str = Field(examples=["customer-silver/production"])
+    prefect: str = Field(
+        description="flow/deployment",
+        examples=["customer-silver/production"],
+        json_schema_extra=format_of("prefect-deployment"),
+    )
 
 
 class NewWorkflow(RequestBody):
@@ -124,7 +167,7 @@ class NewWorkflow(RequestBody):
 
     id: Id | None = Field(default=None, description="made where it is left out", examples=["customer_silver"])
     name: Name | None = Field(default=None, description="the id where it is left out")
-    description: Annotated[str, Field(max_length=10_000)] | None = None
+    description: Annotated[str, Field(max_length=10_000, json_schema_extra={"pattern": r"^[^\u0000]*$"})] | None = None
     tags: Annotated[list[Name], Field(max_length=50)] = Field(default_factory=list)
     run: PrefectRunBody | None = None
 
@@ -150,5 +193,5 @@ class NewEvent(RequestBody):
     """An event: it starts every enabled event trigger of its type, once for each ``key``."""
 
     event_type: Id = Field(examples=["file.arrived"])
-    key: Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)] = Field(examples=["landing/2026-01-20.csv"])
+    key: Name = Field(examples=["landing/2026-01-20.csv"])
     payload: dict[str, Any] | None = None

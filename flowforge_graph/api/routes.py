@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NoReturn
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from flowforge_graph.api.guards import Guard
@@ -22,6 +24,13 @@ from flowforge_graph.model.values import complaint
 
 # Parameters may be 64 levels deep; the body around them is a few more.
 MAX_BODY_DEPTH: Final = 72
+# More than any double holds; Python itself stops reading at 4,300.
+MAX_DIGITS: Final = 1_000
+
+# Tells OpenAPI which token an operation takes; who asks is looked at before FastAPI reads anything.
+_BEARER: Final = HTTPBearer(
+    auto_error=False, scheme_name="token", description="A token that `flowforge-graph tokens create` made."
+)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -38,16 +47,22 @@ def guarded_router(engine: TriggerEngine, guard: Guard | None, scope: Scope | No
 
             return handle_guarded
 
+    is_guarded = guard is not None and scope is not None
     # The names of operations are those of the functions: generated clients keep theirs whatever becomes of a path.
-    return APIRouter(route_class=GuardedRoute, generate_unique_id_function=lambda route: route.name)
+    return APIRouter(
+        route_class=GuardedRoute,
+        generate_unique_id_function=lambda route: route.name,
+        dependencies=[Security(_BEARER, scopes=[str(scope)])] if is_guarded else [],
+    )
 
 
 class StrictRequest(Request):
-    """A request whose JSON is strict: no NaN, no key twice, not too deep, and in UTF-8."""
+    """A request whose JSON is strict: finite numbers, no key twice, not too deep, in UTF-8 and sent as it is."""
 
     async def json(self) -> Any:
         """The body as plain values. Raises BadRequest."""
         if not hasattr(self, "_json"):
+            _refuse_coding(self.headers.get("content-encoding", "identity"))
             self._json = _parsed(await self.body())
         return self._json
 
@@ -118,15 +133,34 @@ def _sentence_about_body(detail: dict[str, Any]) -> str:
     return f"the body must be a JSON object, not {shown(detail.get('input'))}"
 
 
+def _refuse_coding(coding: str) -> None:
+    if coding.lower() != "identity":
+        raise BadRequest(f"the body must be sent without a Content-Encoding, not as {shown(coding)}")
+
+
 def _parsed(body: bytes) -> Any:
     try:
-        value = json.loads(body, parse_constant=_refuse_constant, object_pairs_hook=_object_of)
+        # Decoded here: of bytes, json.loads takes UTF-16, UTF-32 and lone surrogates too.
+        value = _JSON.decode(body.decode())
     except RecursionError:
         raise BadRequest(f"the body must be at most {MAX_BODY_DEPTH} levels deep") from None
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8") from error
     _refuse_depth(value)
     return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise BadRequest(f"the body holds the number {shown(text)}, which is too large")
+    return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise BadRequest(f"the body holds a number of {len(text):,} characters: at most {MAX_DIGITS} are read")
+    return int(text)
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -140,6 +174,11 @@ def _object_of(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise BadRequest(f"the body has the key {shown(twice)} twice")
     return value
+
+
+_JSON: Final = json.JSONDecoder(
+    object_pairs_hook=_object_of, parse_float=_finite, parse_int=_whole, parse_constant=_refuse_constant
+)
 
 
 def _refuse_depth(root: object) -> None:

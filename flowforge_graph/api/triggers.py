@@ -10,7 +10,14 @@ from pydantic.alias_generators import to_camel
 
 from flowforge_graph.api.answers import SuccessAnswer, TriggerAnswer, TriggersAnswer, answer, answers
 from flowforge_graph.api.paths import trigger_of
-from flowforge_graph.api.requests import NewTrigger, ProposedDependency, TriggerChanges
+from flowforge_graph.api.requests import (
+    NewTrigger,
+    ProposedDependency,
+    TriggerChanges,
+    TriggerId,
+    WorkflowId,
+    format_of,
+)
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.errors import DuplicateTrigger, InvalidTrigger, TriggerNotFound, shown
 from flowforge_graph.model import AnyTrigger, parse_trigger
@@ -68,19 +75,19 @@ class TriggerRoutes:
 
     # Looking
 
-    def list_triggers(self, workflow_id: str) -> Response:
+    def list_triggers(self, workflow_id: WorkflowId) -> Response:
         """All triggers of a workflow, newest first."""
         triggers = self._engine.get_triggers(workflow_id)
         return answer(TriggersAnswer(triggers=self._documents(triggers)))
 
-    def get_trigger(self, workflow_id: str, trigger_id: str) -> Response:
+    def get_trigger(self, workflow_id: WorkflowId, trigger_id: TriggerId) -> Response:
         """One trigger of a workflow."""
         return self._one(self._trigger_of(workflow_id, trigger_id))
 
     def get_history(
         self,
-        workflow_id: str,
-        trigger_id: str,
+        workflow_id: WorkflowId,
+        trigger_id: TriggerId,
         limit: Annotated[int, Query(ge=1, description=f"more than {MOST_HISTORY} counts as {MOST_HISTORY}")] = 10,
     ) -> Response:
         """The executions that a trigger started, newest first."""
@@ -94,9 +101,18 @@ class TriggerRoutes:
 
     def preview_schedule(
         self,
-        workflow_id: str,
-        cron: Annotated[str, Query(description="five fields, or @daily and the like", examples=["0 2 * * *"])],
-        timezone: Annotated[str, Query(description="an IANA name")] = "UTC",
+        workflow_id: WorkflowId,
+        cron: Annotated[
+            str,
+            Query(
+                description="five fields, or @daily and the like",
+                examples=["0 2 * * *"],
+                json_schema_extra=format_of("cron-expression"),
+            ),
+        ],
+        timezone: Annotated[
+            str, Query(description="an IANA name", json_schema_extra=format_of("iana-time-zone"))
+        ] = "UTC",
         count: Annotated[int, Query(ge=1, description=f"more than {MOST_NEXT_RUNS} counts as {MOST_NEXT_RUNS}")] = 5,
     ) -> Response:
         """The next runs of a schedule that need not be stored, and what it says in English."""
@@ -106,20 +122,22 @@ class TriggerRoutes:
 
     def get_dependencies(
         self,
-        workflow_id: str,
+        workflow_id: WorkflowId,
         transitive: Annotated[bool, Query(description="follow enabled triggers all the way")] = False,
     ) -> Response:
         """The enabled dependency triggers into and out of a workflow, a row a trigger."""
         return answer(DependencyGraphDocument.of(self._engine.get_dependency_graph(workflow_id, transitive=transitive)))
 
-    def validate_dependency(self, workflow_id: str, body: ProposedDependency) -> Response:
+    def validate_dependency(self, workflow_id: WorkflowId, body: ProposedDependency) -> Response:
         """Whether a workflow could depend on another one; if not, the chain of the cycle."""
         validation = self._engine.validate_dependency(workflow_id, body.depends_on_workflow_id)
         return answer(ValidationDocument.of(validation))
 
     # Changing
 
-    def create_trigger(self, workflow_id: str, body: NewTrigger, idempotency_key: IdempotencyKey = None) -> Response:
+    def create_trigger(
+        self, workflow_id: WorkflowId, body: NewTrigger, idempotency_key: IdempotencyKey = None
+    ) -> Response:
         """Store a new trigger. A dependency that would close a cycle is refused with its chain."""
         self._engine.get_workflow(workflow_id)
         fields = {**body.given(), "workflow_id": workflow_id}
@@ -128,23 +146,23 @@ class TriggerRoutes:
         trigger = parse_trigger({**fields, "id": str(uuid.uuid5(_KEYS, f"{workflow_id}\n{idempotency_key}"))})
         return self._one(self._created_once(trigger, idempotency_key), status_code=201)
 
-    def update_trigger(self, workflow_id: str, trigger_id: str, body: TriggerChanges) -> Response:
+    def update_trigger(self, workflow_id: WorkflowId, trigger_id: TriggerId, body: TriggerChanges) -> Response:
         """Change the given fields of a trigger, and nothing else."""
         stored = self._trigger_of(workflow_id, trigger_id)
         return self._one(self._engine.update_trigger(trigger_id, **_checked_changes(stored, body.given())))
 
-    def delete_trigger(self, workflow_id: str, trigger_id: str) -> Response:
+    def delete_trigger(self, workflow_id: WorkflowId, trigger_id: TriggerId) -> Response:
         """Delete a trigger. What it has started stays; what waits because of it is cancelled when its time comes."""
         self._trigger_of(workflow_id, trigger_id)
         self._engine.delete_trigger(trigger_id)
         return answer(SuccessAnswer())
 
-    def enable_trigger(self, workflow_id: str, trigger_id: str) -> Response:
+    def enable_trigger(self, workflow_id: WorkflowId, trigger_id: TriggerId) -> Response:
         """Let a trigger start executions. What a schedule missed while it was disabled is not caught up."""
         self._trigger_of(workflow_id, trigger_id)
         return self._one(self._engine.enable_trigger(trigger_id))
 
-    def disable_trigger(self, workflow_id: str, trigger_id: str) -> Response:
+    def disable_trigger(self, workflow_id: WorkflowId, trigger_id: TriggerId) -> Response:
         """Keep a trigger from starting anything; it stays an edge of the graph."""
         self._trigger_of(workflow_id, trigger_id)
         return self._one(self._engine.disable_trigger(trigger_id))

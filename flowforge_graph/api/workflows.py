@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from flowforge_graph.api import cursors
 from flowforge_graph.api.answers import UpstreamsAnswer, WorkflowAnswer, WorkflowsAnswer, answer, answers
 from flowforge_graph.api.cursors import DEFAULT_LIMIT, MAX_LIMIT, Cursor, Limit
-from flowforge_graph.api.requests import NewWorkflow
+from flowforge_graph.api.requests import NewWorkflow, WorkflowId
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.model import TriggerSummary, Workflow
 from flowforge_graph.model.ids import new_id
@@ -62,7 +62,7 @@ class WorkflowRoutes:
         )
         return answer(UpstreamsAnswer(workflows=[UpstreamDocument.of(each) for each in page], next_cursor=next_cursor))
 
-    def get_workflow(self, workflow_id: str) -> Response:
+    def get_workflow(self, workflow_id: WorkflowId) -> Response:
         """One workflow."""
         workflow = self._engine.get_workflow(workflow_id)
         summary = self._engine.summarize_triggers([workflow_id])[workflow_id]
@@ -79,7 +79,7 @@ class WorkflowRoutes:
         )
         return answer(WorkflowAnswer(workflow=WorkflowDocument.of(workflow, TriggerSummary())), 201)
 
-    def delete_workflow(self, workflow_id: str) -> Response:
+    def delete_workflow(self, workflow_id: WorkflowId) -> Response:
         """Delete a workflow with every trigger into and out of it; its pending executions are cancelled."""
         return answer(DeletionDocument.of(self._engine.delete_workflow(workflow_id)))
 
