@@ -761,7 +761,9 @@ def _field(name: str, text: str) -> Any:
     return {"tags": [text], "run": {"prefect": text}}.get(name, text)
 
 
-@pytest.mark.parametrize(("path", "fields", "name", "texts"), _TEXT_FIELDS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("path", "fields", "name", "texts"), _TEXT_FIELDS, ids=[f"{path} {name}" for path, _, name, _ in _TEXT_FIELDS]
+)
 def test_hostile_text_is_refused_in_the_words_of_the_body(
     app: FastAPI, path: str, fields: dict[str, Any], name: str, texts: tuple[str, ...], stored: Callable[[], Rows]
 ) -> None:
