@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from flowforge_graph.api.feed import Feed
-from flowforge_graph.api.refusals import BadRequest, documented
-from flowforge_graph.errors import shown
+from flowforge_graph.api.guards import Guard
+from flowforge_graph.api.refusals import BadRequest, Refused, documented
+from flowforge_graph.api.routes import ask
+from flowforge_graph.errors import DatabaseError, shown
 from flowforge_graph.model import Event, EventPage
 from flowforge_graph.wire import EventDocument
 from flowforge_graph.wire.events import PositionDocument
@@ -44,8 +47,9 @@ _STREAM: Final[dict[int | str, dict[str, Any]]] = {
 class EventRoutes:
     """The route on events."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, guard: Guard | None) -> None:
         self._feed = feed
+        self._guard = guard
 
     def add_to(self, *, read: APIRouter) -> None:
         """Add it to the router of its scope."""
@@ -55,6 +59,7 @@ class EventRoutes:
 
     async def stream_events(
         self,
+        request: Request,
         last_event_id: Annotated[
             str | None, Header(alias="Last-Event-ID", description="the `id` of the last event that was seen")
         ] = None,
@@ -64,16 +69,40 @@ class EventRoutes:
         position = _position_of(last_event_id if last_event_id is not None else after)
         start = await self._feed.position() if position is None else position
         return StreamingResponse(
-            self._texts(start),
+            self._texts(start, _Permit(self._guard, request)),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
-    async def _texts(self, start: int) -> AsyncIterator[str]:
+    async def _texts(self, start: int, permit: _Permit) -> AsyncIterator[str]:
         yield f"retry: {_RECONNECT_MILLISECONDS}\n" + _text("ready", start, PositionDocument.at(start))
         async for page in self._feed.follow(start, idle_seconds=HEARTBEAT_SECONDS):
+            if not await permit.holds():
+                return
             for text in _texts_of(page):
                 yield text
+
+
+class _Permit:
+    """That somebody may follow: asked again each heartbeat, so that a token that is revoked or has expired ends it."""
+
+    def __init__(self, guard: Guard | None, request: Request) -> None:
+        self._guard = guard
+        self._request = request
+        self._asked_at = time.monotonic()
+
+    async def holds(self) -> bool:
+        """Whether he still may. Where the database does not answer, the last answer stands."""
+        if self._guard is None or time.monotonic() - self._asked_at < HEARTBEAT_SECONDS:
+            return True
+        self._asked_at = time.monotonic()
+        try:
+            await ask(self._guard, self._request, "read")
+        except Refused:
+            return False
+        except DatabaseError:
+            return True
+        return True
 
 
 def _position_of(text: str | None) -> int | None:

@@ -54,6 +54,7 @@ class Feed:
         position = after
         with self._followed():
             while not self._is_closed:
+                self._raise_what_ended_the_looker()
                 news = self._news
                 page = await self._page_or_none(position)
                 position = page.position
@@ -78,6 +79,11 @@ class Feed:
             if not self._followers:
                 self._looker.cancel()
                 self._looker, self._loop = None, None
+
+    def _raise_what_ended_the_looker(self) -> None:
+        """A bug of ours ends the streams, and is logged with its traceback: nobody may wait for what never comes."""
+        if self._looker is not None and self._looker.done():
+            self._looker.result()
 
     async def _page_or_none(self, position: int) -> EventPage:
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
+import time
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -12,11 +14,17 @@ from starlette.requests import HTTPConnection
 from flowforge_graph.api.refusals import Refused
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.errors import shown
+from flowforge_graph.facts import Fact
+from flowforge_graph.facts.catalogue import TokenCreated
 from flowforge_graph.model.tokens import Scope
 
-# Asks who may do this; raises NotAuthenticated or NotPermitted. Called in a worker thread, so that it may block.
+# Asks who may do this; raises NotAuthenticated or NotPermitted. Called in a worker thread, so that it may block. One
+# that can often tell without waiting has a method ``at_once``, called first and in the event loop: True where it is
+# settled.
 Guard = Callable[[HTTPConnection, Scope], None]
 
+# How long it is believed that no token was made. (One that this process makes counts at once.)
+_BELIEVED_SECONDS: Final = 1.0
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # What a browser sends, and nothing that two parsers read in two ways: no user, no path, no control character.
 _HOST: Final = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[0-9a-z.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
@@ -61,6 +69,7 @@ class TokenGuard:
         own_machine_only: while no token was ever made, refuse hosts and web pages other than this machine's, so that
             no page that a developer visits can drive a server on his machine.
         origins: web origins that may write nonetheless, as for CORS.
+        monotonic: the clock, in seconds, by which it is believed for a second that no token was made.
     """
 
     def __init__(
@@ -70,17 +79,42 @@ class TokenGuard:
         always: bool = False,
         own_machine_only: bool = False,
         origins: Collection[str] = (),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._always = always
         self._own_machine_only = own_machine_only
         self._origins = frozenset(origins)
+        self._monotonic = monotonic
+        self._open_until = -math.inf
+        engine.subscribe(self._hear)
 
     def __call__(self, request: HTTPConnection, scope: Scope) -> None:
-        """Raises NotAuthenticated or NotPermitted."""
-        if self._always or self._engine.has_tokens():
+        """Raises NotAuthenticated or NotPermitted, and DatabaseError where the tokens cannot be read."""
+        if self._asks_for_tokens():
             self._ask_for_token(request, scope)
-        elif self._own_machine_only:
+        else:
+            self._refuse_strangers(request)
+
+    def at_once(self, request: HTTPConnection, _: Scope) -> bool:
+        """As a call, where the database need not be asked for it; False where it must be."""
+        if self._always or self._monotonic() >= self._open_until:
+            return False
+        self._refuse_strangers(request)
+        return True
+
+    def _asks_for_tokens(self) -> bool:
+        if self._always or self._engine.has_tokens():
+            return True
+        self._open_until = self._monotonic() + _BELIEVED_SECONDS
+        return False
+
+    def _hear(self, fact: Fact) -> None:
+        if isinstance(fact, TokenCreated):
+            self._open_until = -math.inf
+
+    def _refuse_strangers(self, request: HTTPConnection) -> None:
+        if self._own_machine_only:
             _refuse_foreign_host(request)
             self._refuse_foreign_page(request)
 

@@ -52,6 +52,9 @@ class Readiness:
         """Add them to a router that asks nobody who he is."""
         tags: dict[str, Any] = {"tags": ["operation"]}
         router.get("/health", response_model=HealthDocument, **tags)(self.get_health)
+        # Some load balancers ask so.
+        for path, endpoint in (("/health", self.get_health), ("/ready", self.get_ready)):
+            router.head(path, include_in_schema=False)(endpoint)
         router.get(
             "/ready",
             response_model=ReadyDocument,

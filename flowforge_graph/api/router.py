@@ -36,7 +36,7 @@ def create_router(engine: TriggerEngine, auth: Guard | None = None, *, feed: Fee
     TriggerRoutes(engine).add_to(read=read, write=write)
     ExecutionRoutes(engine).add_to(read=read, run=run)
     GraphRoutes(engine).add_to(read=read)
-    EventRoutes(feed or Feed(engine)).add_to(read=read)
+    EventRoutes(feed or Feed(engine), auth).add_to(read=read)
     router = APIRouter(prefix="/api")
     for scoped in (read, run, write):
         router.include_router(scoped)

@@ -67,12 +67,19 @@ class StrictRequest(Request):
         return self._json
 
 
+async def ask(guard: Guard, request: Request, scope: Scope) -> None:
+    """Ask a guard, in a worker thread where it may have to wait. Raises what it raises."""
+    at_once = getattr(guard, "at_once", None)
+    if at_once is None or not at_once(request, scope):
+        await run_in_threadpool(guard, request, scope)
+
+
 async def _answer(
     request: Request, handle: Callable[[Request], Any], engine: TriggerEngine, guard: Guard | None, scope: Scope | None
 ) -> Response:
     try:
         if guard is not None and scope is not None:
-            await run_in_threadpool(guard, request, scope)
+            await ask(guard, request, scope)
         return await _handled(request, handle, engine)
     except FlowforgeGraphError as error:
         status_code = status_code_of(error)

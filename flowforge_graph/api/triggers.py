@@ -200,7 +200,7 @@ def _checked_changes(stored: AnyTrigger, given: dict[str, Any]) -> dict[str, Any
         raise InvalidTrigger(f"triggerType cannot be changed from {stored.trigger_type}: create another trigger")
     for name, value in given.items():
         if name not in {"trigger_name", "enabled", *stored.OWN_FIELDS}:
-            raise InvalidTrigger(f"{to_camel(name)} is no field of a {stored.trigger_type} trigger")
+            raise InvalidTrigger(f"{to_camel(name)} is no field of {stored.trigger_type} triggers")
         if value is None:
             given[name] = _cleared(stored, name)
     return given

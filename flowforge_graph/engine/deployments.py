@@ -49,7 +49,7 @@ class DeploymentSync:
         trigger = self._questions.trigger(trigger_id)
         if not isinstance(trigger, ScheduledTrigger):
             raise InvalidTrigger(
-                f"trigger '{trigger_id}' is a {trigger.trigger_type} trigger: only scheduled ones have a deployment"
+                f"trigger '{trigger_id}' is of type {trigger.trigger_type}: only scheduled ones have a deployment"
             )
         return trigger
 

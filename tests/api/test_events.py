@@ -189,6 +189,15 @@ def test_a_stream_with_nothing_to_tell_says_that_it_lives(
         assert changes([stream.next()]) == ["workflow w created"]
 
 
+def test_a_stream_ends_with_its_token(engine: TriggerEngine, database_url: str, tmp_path: Path) -> None:
+    """One that was revoked is asked for again between two heartbeats, and follows no more."""
+    token = engine.create_token(["read"])
+    with served(database_url, tmp_path, _RESTLESS) as server, following(server.url, token=token.text) as stream:
+        assert [sent.name for sent in itertools.islice(stream, 2)] == ["ready", COMMENT]
+        engine.revoke_token(token.token.id)
+        assert {sent.name for sent in stream.rest()} <= {COMMENT}
+
+
 def test_followers_that_are_killed_are_forgotten(sqlite_url: str, tmp_path: Path) -> None:
     """The one task that looks at the database ends with the last of them, also of such as never read."""
     with TriggerEngine(sqlite_url) as engine, served(sqlite_url, tmp_path, _TELLING) as server:

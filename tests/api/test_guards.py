@@ -499,12 +499,19 @@ def test_an_own_page_may_write(own: FastAPI, page: str) -> None:
 
 
 @pytest.mark.parametrize("own_machine_only", [False, True])
-def test_the_first_token_closes_at_once(engine: TriggerEngine, sqlite_url: str, own_machine_only: bool) -> None:
-    """Also one that another process makes while the server runs."""
-    app = create_app(engine, auth=TokenGuard(engine, own_machine_only=own_machine_only))
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_first_token_closes(
+    engine: TriggerEngine, sqlite_url: str, clock: FixedClock, own_machine_only: bool, elsewhere: bool
+) -> None:
+    """One of this process at once, one that another process makes while the server runs within a second."""
+    guard = TokenGuard(engine, own_machine_only=own_machine_only, monotonic=clock.monotonic)
+    app = create_app(engine, auth=guard)
     assert {answer.status for answer in ask(app, Ask(path="/api/workflows"))} == {200}
     with TriggerEngine(sqlite_url) as other:
-        text = other.create_token(["read"]).text
+        text = (other if elsewhere else engine).create_token(["read"]).text
+    if elsewhere:
+        assert {answer.status for answer in ask(app, Ask(path="/api/workflows"))} == {200}
+        clock.advance(seconds=1)
     open_answers = ask(app, *_guarded_asks(app))
     assert {answer.status for answer in open_answers} == {401}
     (answer,) = ask(app, Ask(path="/api/workflows", headers=(bearer(text),), host="evil.com"))

@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from flowforge_graph import DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger, TriggerEngine
 from flowforge_graph.api import create_app
 from flowforge_graph.errors import TriggerNotFound, WorkflowNotFound
+from flowforge_graph.rendering import FORMATS
 from tests.engine.support import write
 
 Document = dict[str, Any]
@@ -197,6 +198,8 @@ _UNSTORABLE = r"\w+ must hold JSON values only \(no NUL, no lone surrogates\)"
 _FLOAT = r"delayMinutes must be a whole number, not \d+\.0$"
 _DEPLOYMENT_METHODS = ("GET", "POST", "DELETE")
 _UNSAYABLE: dict[str, tuple[str, ...]] = {
+    # Which parameters go together.
+    **dict.fromkeys((f"GET /api/graph.{name}" for name in FORMATS), ("depth counts hops from a root",)),
     "GET /api/workflows": (_CURSOR,),
     "GET /api/workflows/available-upstream": (_CURSOR,),
     "GET /api/executions": (_CURSOR,),
@@ -207,13 +210,13 @@ _UNSAYABLE: dict[str, tuple[str, ...]] = {
             f"{method} /api/workflows/{{workflow_id}}/triggers/{{trigger_id}}/sync-deployment"
             for method in _DEPLOYMENT_METHODS
         ),
-        ("trigger '.*' is an? .* trigger: only scheduled ones have a deployment",),
+        ("trigger '.*' is of type .*: only scheduled ones have a deployment",),
     ),
     # A cycle; and in a trigger's event configuration what no database stores.
     "POST /api/workflows/{workflow_id}/triggers": (".* would be a cycle", _FLOAT, _UNSTORABLE),
     # Which fields a trigger has depends on its kind, which is stored.
     "PUT /api/workflows/{workflow_id}/triggers/{trigger_id}": (
-        r"\w+ is no field of an? \w+ trigger",
+        r"\w+ is no field of \w+ triggers",
         r"\w+ cannot be null",
         "triggerType cannot be changed",
         ".* would be a cycle",

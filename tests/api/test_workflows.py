@@ -83,8 +83,8 @@ def test_a_list_takes_two_queries_however_long_it_is(client: TestClient, engine:
     schedule(client, "w07", "0 3 * * *", enabled=False)
     with statements_of(engine) as statements:
         listed = client.get("/api/workflows").json()["workflows"]
-    # Besides them the guard's: was a token ever made?
-    assert len([each for each in statements if each.startswith("SELECT")]) == 3
+    # Besides them the guard's, once a second: was a token ever made?
+    assert len([each for each in statements if each.startswith("SELECT") and "api_tokens" not in each]) == 2
     by_id = {workflow["id"]: workflow for workflow in listed}
     assert sorted(by_id) == ids
     assert (by_id["w07"]["triggerCount"], by_id["w00"]["triggerCount"]) == (4, 0)
