@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Final
@@ -38,7 +38,7 @@ def create_app(
     *,
     auth: Guard | None = None,
     registry: CollectorRegistry | None = None,
-    dead_loops: Callable[[], Sequence[str]] = tuple,
+    hindrance: Callable[[], str | None] = lambda: None,
     cors_origins: Collection[str] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> FastAPI:
@@ -49,7 +49,8 @@ def create_app(
         auth: who may ask. By default a :class:`~flowforge_graph.api.TokenGuard`: everybody until the first token is
             made, from then on who sends one. ``/health`` and ``/ready`` are public in any case, and nothing else is.
         registry: where the metrics are registered; one of its own by default.
-        dead_loops: names the loops of the host that should run and do not; ``/ready`` answers 503 with them.
+        hindrance: says in one sentence why the host's own loops cannot do their work now, None where they can;
+            ``/ready`` answers 503 with it.
         cors_origins: the web origins whose pages may call; none by default.
         max_body_bytes: how large a body may be.
 
@@ -69,7 +70,7 @@ def create_app(
     )
     app.state.feed = feed
     app.include_router(create_router(engine, guard, feed=feed))
-    app.include_router(_public_routes(engine, Readiness(engine, dead_loops)))
+    app.include_router(_public_routes(engine, Readiness(engine, hindrance)))
     app.include_router(_operators_routes(app, engine, guard, registry or CollectorRegistry()))
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_http_error)

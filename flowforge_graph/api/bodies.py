@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 from fastapi import Request
 
 from flowforge_graph.api.refusals import BadRequest
+from flowforge_graph.api.requests import FIELD_NAMES
 from flowforge_graph.errors import shown
 from flowforge_graph.model.values import complaint
 
@@ -39,6 +40,9 @@ def _parsed(body: bytes) -> Any:
     try:
         # Decoded here: of bytes, json.loads takes UTF-16, UTF-32 and lone surrogates too.
         value = _JSON.decode(body.decode())
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise BadRequest(f"the body is not JSON: {error.msg[:1].lower()}{error.msg[1:]}, at {where}") from error
     except RecursionError:
         raise BadRequest(f"the body must be at most {MAX_BODY_DEPTH} levels deep") from None
     except UnicodeDecodeError as error:
@@ -94,19 +98,24 @@ def _inner(value: dict[str, Any] | list[Any]) -> Sequence[Any]:
 
 def sentence_of(details: Sequence[Any]) -> str:
     """What FastAPI found wrong with a request, in our words: the first of it."""
-    detail = dict(details[0])
+    # A field that is not known explains best why another one is missing.
+    detail = dict(min(details, key=lambda each: each["type"] != "extra_forbidden"))
     where, *place = detail["loc"]
-    if detail["type"] == "json_invalid":
-        return f"the body is not JSON: {detail['ctx']['error']}"
     if where == "body" and not place:
         return _sentence_about_body(detail)
     # A union names the kind that it tried before the field.
     fields = [str(part) for part in place if where != "body" or part not in _KINDS] or [str(where)]
-    sentence = complaint({**detail, "loc": tuple(fields)})
+    if detail["type"] == "none_required":
+        return f"{fields[-1]} is no field of {place[0]} triggers"
+    sentence = complaint({**detail, "loc": tuple(fields)}, FIELD_NAMES, show=_as_json)
     return sentence if where == "body" else f"{where} parameter {sentence}"
 
 
 _KINDS: Final = frozenset({"manual", "scheduled", "dependency", "event"})
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value) if value is None or isinstance(value, bool) else shown(value)
 
 
 def _sentence_about_body(detail: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from flowforge_graph.wire import EventDocument
 from flowforge_graph.wire.events import PositionDocument
 
 HEARTBEAT_SECONDS: Final = 15.0
+_PERMITTED_SECONDS: Final = 1.0
 _RECONNECT_MILLISECONDS: Final = 2_000
 _EVENTS_IN_A_PART: Final = 100
 _MAX_POSITION: Final = 2**63 - 1
@@ -84,7 +85,10 @@ class EventRoutes:
 
 
 class _Permit:
-    """That somebody may follow: asked again each heartbeat, so that a token that is revoked or has expired ends it."""
+    """That somebody may follow: asked again before what is told to him, so that a revoked token hears no more.
+
+    At most once a second, so that a burst of events asks once.
+    """
 
     def __init__(self, guard: Guard | None, request: Request) -> None:
         self._guard = guard
@@ -93,7 +97,7 @@ class _Permit:
 
     async def holds(self) -> bool:
         """Whether he still may. Where the database does not answer, the last answer stands."""
-        if self._guard is None or time.monotonic() - self._asked_at < HEARTBEAT_SECONDS:
+        if self._guard is None or time.monotonic() - self._asked_at < _PERMITTED_SECONDS:
             return True
         self._asked_at = time.monotonic()
         try:

@@ -70,6 +70,8 @@ class Feed:
     def _followed(self) -> Iterator[None]:
         self._followers += 1
         if self._looker is None:
+            # What was taken in for the followers before says nothing of what has happened since.
+            self._covered_from = None
             self._loop = asyncio.get_running_loop()
             self._looker = self._loop.create_task(self._look())
         try:
@@ -103,7 +105,6 @@ class Feed:
 
     async def _look(self) -> None:
         """Take in what is new, for as long as anybody follows."""
-        self._covered_from = None
         while True:
             self._called.clear()
             # Whoever follows waits meanwhile, and asks the database himself where he is behind.
@@ -118,6 +119,8 @@ class Feed:
         if self._covered_from is None:
             self._recent.clear()
             self._covered_from = self._position = (await self._read(None)).position
+            # Whoever has read less than that by himself must not wait for what comes after it.
+            self._wake_followers()
         is_complete = False
         while not is_complete:
             page = await self._read(self._position)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import anyio
@@ -44,9 +44,9 @@ class NotReadyDocument(BaseModel):
 class Readiness:
     """The two public routes. Neither says more than whether: they are for load balancers and orchestrators."""
 
-    def __init__(self, engine: TriggerEngine, dead_loops: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, engine: TriggerEngine, hindrance: Callable[[], str | None]) -> None:
         self._engine = engine
-        self._dead_loops = dead_loops
+        self._hindrance = hindrance
 
     def add_to(self, router: APIRouter) -> None:
         """Add them to a router that asks nobody who he is."""
@@ -83,5 +83,4 @@ class Readiness:
             return "the database cannot be reached"
         if not is_current:
             return "the database was migrated by another version of this package: upgrade it and start again"
-        dead = self._dead_loops()
-        return f"no sign of life from {', '.join(dead)}" if dead else None
+        return self._hindrance()

@@ -45,6 +45,16 @@ Name = Annotated[
     ),
     _checked(checked_name),
 ]
+# An empty one is as none.
+OptionalName = Annotated[
+    str,
+    Field(
+        max_length=MAX_ID_LENGTH,
+        description="at most 200 printable characters; empty is as null",
+        json_schema_extra=format_of("flowforge-name"),
+    ),
+    _checked(lambda value, field: value and checked_name(value, field=field)),
+]
 Cron = Annotated[
     str, Field(min_length=1, max_length=256, examples=["0 2 * * *"], json_schema_extra=format_of("cron-expression"))
 ]
@@ -64,34 +74,58 @@ class RequestBody(BaseModel):
 
 
 class _NewTrigger(RequestBody):
-    trigger_name: Name | None = None
-    enabled: bool = True
+    trigger_name: OptionalName | None = None
+    enabled: bool | None = Field(default=None, description="true where it is left out")
+
+    def given(self) -> dict[str, Any]:
+        """The fields that say something: forms send null, or an empty name, for what was not filled in."""
+        given = {name: value for name, value in super().given().items() if value is not None}
+        return given if given.get("trigger_name") else {**given, "trigger_name": None}
 
 
-class NewManualTrigger(_NewTrigger):
+# What belongs to another kind may be there as null, as forms send it.
+
+
+class _NoSchedule(RequestBody):
+    cron_expression: None = None
+    timezone: None = None
+
+
+class _NoDependency(RequestBody):
+    depends_on_workflow_id: None = None
+    dependency_condition: None = None
+    delay_minutes: None = None
+
+
+class _NoEvent(RequestBody):
+    event_type: None = None
+    event_config: None = None
+
+
+class NewManualTrigger(_NoSchedule, _NoDependency, _NoEvent, _NewTrigger):
     """A person starts the workflow."""
 
     trigger_type: Literal["manual"]
 
 
-class NewScheduledTrigger(_NewTrigger):
+class NewScheduledTrigger(_NoDependency, _NoEvent, _NewTrigger):
     """A schedule starts the workflow."""
 
     trigger_type: Literal["scheduled"]
     cron_expression: Cron
-    timezone: Zone = "UTC"
+    timezone: Zone | None = Field(default=None, description="an IANA name; UTC where it is left out")
 
 
-class NewDependencyTrigger(_NewTrigger):
+class NewDependencyTrigger(_NoSchedule, _NoEvent, _NewTrigger):
     """The completion of another workflow starts the workflow."""
 
     trigger_type: Literal["dependency"]
     depends_on_workflow_id: Id
-    dependency_condition: Condition = "on_success"
-    delay_minutes: DelayMinutes = 0
+    dependency_condition: Condition | None = Field(default=None, description="on_success where it is left out")
+    delay_minutes: DelayMinutes | None = Field(default=None, description="0 where it is left out")
 
 
-class NewEventTrigger(_NewTrigger):
+class NewEventTrigger(_NoSchedule, _NoDependency, _NewTrigger):
     """An event starts the workflow."""
 
     trigger_type: Literal["event"]
@@ -135,7 +169,7 @@ class TriggerChanges(RequestBody):
     """What to change: only what is given; ``null`` clears an optional field. Never another kind's fields."""
 
     trigger_type: TriggerType | None = Field(default=None, description="as it is: it cannot be changed")
-    trigger_name: Name | None = None
+    trigger_name: OptionalName | None = None
     enabled: bool | None = None
     cron_expression: Cron | None = None
     timezone: Zone | None = None
@@ -195,3 +229,21 @@ class NewEvent(RequestBody):
     event_type: Id = Field(examples=["file.arrived"])
     key: Name = Field(examples=["landing/2026-01-20.csv"])
     payload: dict[str, Any] | None = None
+
+
+FIELD_NAMES: Final = frozenset(
+    str(field.alias)
+    for body in (
+        NewManualTrigger,
+        NewScheduledTrigger,
+        NewDependencyTrigger,
+        NewEventTrigger,
+        TriggerChanges,
+        ProposedDependency,
+        NewWorkflow,
+        Start,
+        End,
+        NewEvent,
+    )
+    for field in body.model_fields.values()
+)

@@ -201,7 +201,7 @@ def _checked_changes(stored: AnyTrigger, given: dict[str, Any]) -> dict[str, Any
     for name, value in given.items():
         if name not in {"trigger_name", "enabled", *stored.OWN_FIELDS}:
             raise InvalidTrigger(f"{to_camel(name)} is no field of {stored.trigger_type} triggers")
-        if value is None:
+        if value is None or (name, value) == ("trigger_name", ""):
             given[name] = _cleared(stored, name)
     return given
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from flowforge_graph.engine import TriggerEngine
 
 _BACKLOG: Final = 2_048
+_ORIGIN: Final = re.compile(r"https?://[^\s/?#*@]+", re.IGNORECASE)
 # How long answers that were begun may take after a stop; streams of events are ended at once.
 _GRACE_SECONDS: Final = 5
 
@@ -37,8 +39,8 @@ class ApiServer:
     Raises Refusal where the extra is missing, nobody could be let in, or the address cannot be had.
     """
 
-    def __init__(self, engine: TriggerEngine, options: ApiOptions, dead_loops: Callable[[], Sequence[str]]) -> None:
-        app = _application(engine, options, dead_loops)
+    def __init__(self, engine: TriggerEngine, options: ApiOptions, hindrance: Callable[[], str | None]) -> None:
+        app = _application(engine, options, hindrance)
         self._feed = app.state.feed
         self._socket = _bound(options)
         self._server = _server(app)
@@ -68,7 +70,7 @@ class ApiServer:
         self._server.run(sockets=[self._socket])
 
 
-def _application(engine: TriggerEngine, options: ApiOptions, dead_loops: Callable[[], Sequence[str]]) -> FastAPI:
+def _application(engine: TriggerEngine, options: ApiOptions, hindrance: Callable[[], str | None]) -> FastAPI:
     try:
         import uvicorn  # noqa: F401 - looked for with the rest, before anything starts
 
@@ -79,6 +81,11 @@ def _application(engine: TriggerEngine, options: ApiOptions, dead_loops: Callabl
             f"the API needs the extra 'api' (there is no module '{error.name}'):"
             " pip install 'flowforge-graph[api]', or serve without it by --no-api"
         ) from error
+    for origin in options.cors_origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise Refusal(
+                f"--cors-origin must be as a browser says it, like https://app.example.com:8443, not {origin!r}"
+            )
     is_open = not is_own_machine(options.host)
     if is_open and not engine.has_tokens():
         raise Refusal(
@@ -86,7 +93,7 @@ def _application(engine: TriggerEngine, options: ApiOptions, dead_loops: Callabl
             " make one by 'flowforge-graph tokens create --scope read --scope run --scope write'"
         )
     guard = TokenGuard(engine, always=is_open, own_machine_only=True, origins=options.cors_origins)
-    return create_app(engine, auth=guard, dead_loops=dead_loops, cors_origins=options.cors_origins)
+    return create_app(engine, auth=guard, hindrance=hindrance, cors_origins=options.cors_origins)
 
 
 def _bound(options: ApiOptions) -> socket.socket:

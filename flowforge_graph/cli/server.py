@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -40,7 +40,7 @@ def serve_until_stopped(session: Session, *, api: ApiOptions | None, grace_secon
     executor, clock = LocalExecutor(), SystemClock()
     with Interrupts() as interrupts, session.engine(executor, may_create=True) as engine:
         server = Server(engine, executor, clock, interrupts, as_json=as_json)
-        with _api(engine, api, server.dead_loops) as listening:
+        with _api(engine, api, server.hindrance) as listening:
             where = f", API on {listening.url}" if listening else ""
             server.log(f"serving {without_password(shown(session.database))}{where}; Ctrl-C stops")
             server.serve(goes_on=lambda: listening is None or listening.is_alive)
@@ -54,13 +54,13 @@ def serve_until_stopped(session: Session, *, api: ApiOptions | None, grace_secon
 
 @contextmanager
 def _api(
-    engine: TriggerEngine, options: ApiOptions | None, dead_loops: Callable[[], Sequence[str]]
+    engine: TriggerEngine, options: ApiOptions | None, hindrance: Callable[[], str | None]
 ) -> Iterator[ApiServer | None]:
     """The API while the block runs; none without options."""
     if options is None:
         yield None
         return
-    with ApiServer(engine, options, dead_loops) as server:
+    with ApiServer(engine, options, hindrance) as server:
         yield server
 
 
@@ -85,10 +85,12 @@ class Server:
         self._faults = 0
         self._last_turn = clock.monotonic()
 
-    def dead_loops(self) -> list[str]:
-        """The loop, where it has not come round for longer than any back-off; also once it was told to stop."""
+    def hindrance(self) -> str | None:
+        """Why this process does not do its work now: it stops, or its loop has not come round for very long."""
+        if self._interrupts:
+            return "the server is stopping"
         is_late = self._clock.monotonic() - self._last_turn > _LONGEST_TURN_SECONDS
-        return ["the scheduler and dispatcher"] if is_late or self._interrupts else []
+        return "no sign of life from the scheduler and dispatcher" if is_late else None
 
     def log(self, message: str) -> None:
         """One line with the time, on stderr."""

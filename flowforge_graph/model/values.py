@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -92,31 +92,41 @@ def _where(kind: type[Value], fields: Mapping[str, Any]) -> str:
     return f"trigger of {shown(owner)}: " if isinstance(owner, str) and kind.__name__.endswith("Trigger") else ""
 
 
-def complaint(detail: Mapping[str, Any], known: Collection[str] = ()) -> str:
-    """What pydantic says of one field, in our words; ``known`` are the fields that there are."""
+def complaint(detail: Mapping[str, Any], known: Collection[str] = (), *, show: Callable[[object], str] = shown) -> str:
+    """What pydantic says of one field, in our words.
+
+    ``known`` are the fields that there are; ``show`` writes a value as whoever sent it would.
+    """
     field = ".".join(str(part) for part in detail["loc"]) or "value"
-    context = detail.get("ctx", {})
-    match detail["type"]:
+    context, kind = detail.get("ctx", {}), detail["type"]
+    if kind in _MUST_BE:
+        return f"{field} must be {_MUST_BE[kind].format(**context)}, not {show(detail['input'])}"
+    match kind:
         case "missing":
             return f"{field} is missing"
         case "extra_forbidden":
             return f"there is no field {shown(field)}{_nearest(field, known)}"
         case "value_error":
             return str(context["error"])
-        case "literal_error":
-            return f"{field} must be one of {context['expected']}, not {shown(detail['input'])}"
-        case "int_type" | "int_from_float" | "int_parsing":
-            return f"{field} must be a whole number, not {shown(detail['input'])}"
-        case "bool_type" | "bool_parsing":
-            return f"{field} must be true or false, not {shown(detail['input'])}"
-        case "string_type":
-            return f"{field} must be text, not {shown(detail['input'])}"
         case _:
-            return f"{field}: {detail['msg'][:1].lower()}{detail['msg'][1:]}, not {shown(detail['input'])}"
+            return f"{field}: {detail['msg'][:1].lower()}{detail['msg'][1:]}, not {show(detail['input'])}"
+
+
+# By pydantic's name of the fault.
+_MUST_BE: Final = {
+    "literal_error": "one of {expected}",
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing"), "a whole number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    "string_type": "text",
+    "dict_type": "an object",
+    "list_type": "a list",
+    "less_than_equal": "at most {le}",
+    "greater_than_equal": "at least {ge}",
+}
 
 
 def _nearest(field: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(field, known, n=1)
+    near = [] if field in known else difflib.get_close_matches(field, known, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

@@ -76,7 +76,7 @@ class DiagramView(Value):
     def __init__(self, /, **fields: Any) -> None:
         super().__init__(**fields)
         if self.depth is not None and self.root is None:
-            raise InvalidDiagram("depth counts hops from a root: name the root too")
+            raise InvalidDiagram("depth counts hops from one workflow: name that workflow too")
 
 
 class WorkflowNote(Value):

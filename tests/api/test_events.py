@@ -137,6 +137,22 @@ def test_who_comes_again_misses_nothing_and_sees_nothing_twice(
         assert len(seen) == 63
 
 
+def test_who_comes_back_to_a_feed_that_nobody_followed_is_told_at_once(
+    engine: TriggerEngine, database_url: str, tmp_path: Path
+) -> None:
+    """What happened meanwhile comes without a heartbeat before it: what was known to earlier followers is no news."""
+    make_pair(engine)
+    with served(database_url, tmp_path) as server:
+        for number in range(3):
+            with following(server.url) as stream:
+                left_at = stream.next().id
+            engine.start("up", execution_id=f"missed-{number}")
+            with following(server.url, last_event_id=left_at) as stream:
+                # Comments are not passed over here.
+                names = [sent.name for sent in itertools.islice(stream, 2)]
+                assert names == ["ready", "execution"]
+
+
 def test_a_position_whose_events_are_gone_is_reset(engine: TriggerEngine, database_url: str, tmp_path: Path) -> None:
     """It says so, with the position behind which everything is kept, and goes on with that."""
     make_pair(engine)

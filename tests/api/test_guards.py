@@ -750,7 +750,12 @@ _TEXT_FIELDS: tuple[tuple[str, dict[str, Any], str, tuple[str, ...]], ...] = (
     ("/api/workflows", {"id": "new"}, "tags", _HOSTILE),
     ("/api/workflows", {"id": "new"}, "run", _HOSTILE),
     ("/api/workflows", {"id": "new"}, "description", ("\0", "\ud800", "a" * 10_001)),
-    ("/api/workflows/bronze/triggers", {"triggerType": "manual"}, "triggerName", _HOSTILE),
+    (
+        "/api/workflows/bronze/triggers",
+        {"triggerType": "manual"},
+        "triggerName",
+        tuple(text for text in _HOSTILE if text),
+    ),
     ("/api/workflows/bronze/triggers", {"triggerType": "event"}, "eventType", _NO_IDS),
     ("/api/workflows/bronze/triggers", {"triggerType": "dependency"}, "dependsOnWorkflowId", _NO_IDS),
     ("/api/workflows/bronze/triggers", {"triggerType": "scheduled"}, "cronExpression", _HOSTILE),

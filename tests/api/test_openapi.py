@@ -199,7 +199,7 @@ _FLOAT = r"delayMinutes must be a whole number, not \d+\.0$"
 _DEPLOYMENT_METHODS = ("GET", "POST", "DELETE")
 _UNSAYABLE: dict[str, tuple[str, ...]] = {
     # Which parameters go together.
-    **dict.fromkeys((f"GET /api/graph.{name}" for name in FORMATS), ("depth counts hops from a root",)),
+    **dict.fromkeys((f"GET /api/graph.{name}" for name in FORMATS), ("depth counts hops from one workflow",)),
     "GET /api/workflows": (_CURSOR,),
     "GET /api/workflows/available-upstream": (_CURSOR,),
     "GET /api/executions": (_CURSOR,),

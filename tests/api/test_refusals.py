@@ -44,7 +44,7 @@ def test_what_is_missing_comes_before_what_is_wrong(client: TestClient, method: 
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (b"{", "the body is not JSON: Expecting property name enclosed in double quotes"),
+        (b"{", "the body is not JSON: expecting property name enclosed in double quotes, at line 1, column 2"),
         (b"", "the request needs a JSON body"),
         (b'{"id":NaN}', "the body holds NaN, which is not JSON"),
         (b'{"id":-Infinity}', "the body holds -Infinity, which is not JSON"),

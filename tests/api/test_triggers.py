@@ -126,8 +126,17 @@ def test_a_trigger_is_created(client: TestClient, fields: dict[str, Any], expect
         ({"triggerType": "event"}, 400, "eventType is missing"),
         ({"triggerType": "manual", "enabled": "yes"}, 400, "enabled must be true or false, not 'yes'"),
         ({"triggerType": "manual", "enabled": 1}, 400, "enabled must be true or false, not 1"),
-        ({"triggerType": "manual", "cronExpression": "@daily"}, 400, "there is no field 'cronExpression'"),
-        ({"triggerType": "manual", "trigger_name": "n"}, 400, "there is no field 'trigger_name'"),
+        ({"triggerType": "manual", "cronExpression": "@daily"}, 400, "cronExpression is no field of manual triggers"),
+        (
+            {"triggerType": "dependency", "dependsOn": "up"},
+            400,
+            "there is no field 'dependsOn'; did you mean 'dependsOnWorkflowId'?",
+        ),
+        (
+            {"triggerType": "manual", "trigger_name": "n"},
+            400,
+            "there is no field 'trigger_name'; did you mean 'triggerName'?",
+        ),
         ({"triggerType": "manual", "id": "mine"}, 400, "there is no field 'id'"),
     ],
 )
@@ -139,6 +148,24 @@ def test_what_is_no_trigger_is_refused(
     said = refusal(client.post(TRIGGERS, json=fields), status_code)
     assert sentence is None or said == sentence
     assert client.get(TRIGGERS).json() == {"triggers": []}
+
+
+def test_what_a_form_leaves_empty_is_left_out(client: TestClient) -> None:
+    """Null for what belongs to other kinds or is optional, and an empty name; also where it is changed."""
+    add_workflows(client, "w", "up")
+    nothing = {"cronExpression": None, "timezone": None, "eventType": None, "eventConfig": None, "enabled": None}
+    form = {
+        "triggerType": "dependency",
+        "dependsOnWorkflowId": "up",
+        "triggerName": "",
+        "delayMinutes": None,
+        **nothing,
+    }
+    trigger = client.post(TRIGGERS, json=form).json()["trigger"]
+    assert (trigger["enabled"], trigger["triggerName"], trigger["delayMinutes"]) == (True, None, 0)
+    path = f"{TRIGGERS}/{trigger['id']}"
+    assert client.put(path, json={"triggerName": "n"}).json()["trigger"]["triggerName"] == "n"
+    assert client.put(path, json={"triggerName": ""}).json()["trigger"]["triggerName"] is None
 
 
 def test_a_cycle_is_refused_with_its_chain(client: TestClient) -> None:

@@ -132,7 +132,7 @@ def test_a_missing_database_is_an_empty_picture(cli: Cli, folder: Path) -> None:
         (("-o", "nowhere/x.svg"), 2, "there is no folder 'nowhere'"),
         (("-o", "folder.svg"), 2, "'folder.svg' is no file that could be written"),
         (("-o", "locked/x.svg"), 2, "'locked/x.svg' cannot be written: "),
-        (("-o", "x.svg", "--depth", "1"), 2, "name the root too"),
+        (("-o", "x.svg", "--depth", "1"), 2, "name that workflow too"),
         (("-o", "x.svg", "--depth", "0"), 2, "0 is less than 1"),
         (("-o", "x.svg", "--theme", "sepia"), 2, "'sepia' is not one of"),
         (("-o", "x.svg", "--workflow", "gone"), 4, "there is no workflow 'gone'"),

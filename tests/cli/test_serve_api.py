@@ -136,6 +136,13 @@ def test_a_host_that_is_no_name_is_said_in_one_sentence(spawn: Spawn, host: str)
     assert err.startswith(f"error: the API cannot listen on {host}:0: ")
 
 
+@pytest.mark.parametrize("origin", ["*", "", "localhost:3000", "http://localhost:3000/", "https://a@b.example"])
+def test_an_origin_that_no_browser_says_is_refused(spawn: Spawn, origin: str) -> None:
+    """It would never match, or let every page read: exit 2, with one that would do."""
+    code, _, said = ended(spawn("serve", "--port", "0", "--cors-origin", origin))
+    assert (code, "https://app.example.com:8443" in said) == (2, True)
+
+
 def test_answers_do_not_wait_for_the_packets_before(sqlite_url: str) -> None:
     """The connections of a server send at once (TCP_NODELAY): an answer is more than one packet, and acks come late."""
     with (
@@ -421,7 +428,8 @@ def test_ends_are_heard_while_what_runs_may_go_on(waiting: TriggerEngine, databa
         assert server.url
         server.process.terminate()
         server.line_with("waiting for 1 execution")
-        assert [server.ask("GET", path).status for path in ("/health", "/ready")] == [200, 503]
+        assert server.ask("GET", "/health").status == 200
+        assert server.ask("GET", "/ready").document == {"error": "the server is stopping"}
         end = {"status": "completed", "workflowId": "up"}
         answer = server.ask("POST", "/api/executions/elsewhere/complete", end)
         assert (answer.status, answer.document["triggeredCount"]) == (200, 1)

@@ -192,7 +192,7 @@ def test_groups(group_by: str, groups: dict[str | None, str]) -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"depth": 1}, "name the root too"),
+        ({"depth": 1}, "name that workflow too"),
         ({"root": "a", "depth": 0}, "at least 1, or None, not 0"),
         ({"root": "a", "depth": True}, "not True"),
         ({"theme": "sepia"}, "theme must be one of 'light', 'dark' or 'auto'"),
