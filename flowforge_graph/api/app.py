@@ -111,14 +111,14 @@ def _closing(feed: Feed) -> Callable[[FastAPI], Any]:
 
 
 def _public_routes(engine: TriggerEngine, readiness: Readiness) -> APIRouter:
-    router = guarded_router(engine, None, None)
+    router = guarded_router(engine, None, None, knows_its_query=False)
     readiness.add_to(router)
     return router
 
 
 def _operators_routes(app: FastAPI, engine: TriggerEngine, guard: Guard, registry: CollectorRegistry) -> APIRouter:
     registry.register(EngineCollector(Counters(engine)))
-    router = guarded_router(engine, guard, "read")
+    router = guarded_router(engine, guard, "read", knows_its_query=False)
 
     @router.get("/metrics", include_in_schema=False)
     def get_metrics() -> Response:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NoReturn
 
 from fastapi import Request
@@ -112,6 +113,12 @@ def sentence_of(details: Sequence[Any]) -> str:
 
 
 _KINDS: Final = frozenset({"manual", "scheduled", "dependency", "event"})
+
+
+def unknown_parameter(name: str, known: Collection[str]) -> str:
+    """What is wrong with a query parameter that a route does not have."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"there is no query parameter {shown(name)}" + (f"; did you mean '{near[0]}'?" if near else "")
 
 
 def _as_json(value: object) -> str:

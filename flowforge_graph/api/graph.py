@@ -62,10 +62,17 @@ class GraphRoutes:
             reduce: Annotated[bool, Query(description="leave out edges that a longer way implies")] = False,
             theme: Annotated[Theme, Query(description="with `auto` an SVG follows its reader's")] = "light",
             direction: Annotated[Direction, Query(description="where the data flows")] = "LR",
+            legend: Annotated[bool, Query(description="false leaves it out")] = True,
         ) -> Response:
             """The graph as stored, with schedules and the status of each workflow's last execution."""
             view = DiagramView(
-                root=workflow_id, depth=depth, group_by=group_by, reduce=reduce, theme=theme, direction=direction
+                root=workflow_id,
+                depth=depth,
+                group_by=group_by,
+                reduce=reduce,
+                theme=theme,
+                direction=direction,
+                legend=legend,
             )
             content = await run_sync(self._content, view, diagram_format, limiter=self._limiter())
             return Response(content, media_type=_MEDIA_TYPES[diagram_format], headers=_HEADERS)

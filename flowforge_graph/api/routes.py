@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response, Security
@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
-from flowforge_graph.api.bodies import StrictRequest, sentence_of
+from flowforge_graph.api.bodies import StrictRequest, sentence_of, unknown_parameter
 from flowforge_graph.api.guards import Guard
 from flowforge_graph.api.paths import refuse_if_missing
 from flowforge_graph.api.refusals import BadRequest, TooLarge, plain_refusal, refusal, status_code_of
@@ -28,15 +28,23 @@ _BEARER: Final = HTTPBearer(
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def guarded_router(engine: TriggerEngine, guard: Guard | None, scope: Scope | None) -> APIRouter:
-    """A router whose requests must have ``scope`` (None: everybody may), and answer errors in one shape."""
+def guarded_router(
+    engine: TriggerEngine, guard: Guard | None, scope: Scope | None, *, knows_its_query: bool = True
+) -> APIRouter:
+    """A router whose requests must have ``scope`` (None: everybody may), and answer errors in one shape.
+
+    ``knows_its_query``: a parameter that is not known is refused, since a misspelt filter would answer everything.
+    """
 
     class GuardedRoute(APIRoute):
         def get_route_handler(self) -> Any:
             handle = super().get_route_handler()
+            if knows_its_query:
+                handle = _knowing({str(field.alias) for field in self.dependant.query_params}, handle)
 
             async def handle_guarded(request: Request) -> Response:
-                return await _answer(StrictRequest(request.scope, request.receive), handle, engine, guard, scope)
+                strict = StrictRequest(request.scope, request.receive)
+                return await _answer(strict, handle, engine, guard, scope)
 
             return handle_guarded
 
@@ -47,6 +55,16 @@ def guarded_router(engine: TriggerEngine, guard: Guard | None, scope: Scope | No
         generate_unique_id_function=lambda route: route.name,
         dependencies=[Security(_BEARER, scopes=[str(scope)])] if is_guarded else [],
     )
+
+
+def _knowing(known: Collection[str], handle: Handler) -> Handler:
+    async def handle_known(request: Request) -> Response:
+        for name in request.query_params:
+            if name not in known:
+                raise BadRequest(unknown_parameter(name, known))
+        return await handle(request)
+
+    return handle_known
 
 
 async def ask(guard: Guard, request: Request, scope: Scope) -> None:

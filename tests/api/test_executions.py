@@ -197,6 +197,8 @@ def test_executions_are_filtered(client: TestClient, engine: TriggerEngine) -> N
     assert ids(rootExecutionId="run-1") == [downstream, "run-1"]
     assert ids(workflowId="A", status="completed") == ["run-1"]
     assert ids(workflowId="gone") == ids(workflowId="\0") == []
+    misspelt = client.get("/api/executions", params={"worflowId": "A"})
+    assert refusal(misspelt, 400) == "there is no query parameter 'worflowId'; did you mean 'workflowId'?"
     for query in ({"status": "done"}, {"triggerType": "cron"}, {"limit": "0"}, {"limit": "many"}, {"cursor": "?"}):
         refusal(client.get("/api/executions", params=query), 400)
 
