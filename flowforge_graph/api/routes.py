@@ -38,7 +38,7 @@ def guarded_router(
 
     class GuardedRoute(APIRoute):
         def get_route_handler(self) -> Any:
-            handle = super().get_route_handler()
+            handle: Handler = super().get_route_handler()
             if knows_its_query:
                 handle = _knowing({str(field.alias) for field in self.dependant.query_params}, handle)
 
