@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from fastapi import FastAPI
 
 from flowforge_graph import TriggerEngine
-from flowforge_graph.cli.api_server import ApiOptions, ApiServer, _bound, _server
+from flowforge_graph.cli.api_server import ApiOptions, ApiServer, bound_socket, http_server
 
 _ANYWHERE = ApiOptions(host="127.0.0.1", port=0)
 
@@ -43,8 +43,8 @@ def _empty() -> Iterator[str]:
     def nothing() -> dict[str, str]:
         return {}
 
-    server = _server(app)
-    with _bound(_ANYWHERE) as listening:
+    server = http_server(app)
+    with bound_socket(_ANYWHERE) as listening:
         thread = threading.Thread(target=lambda: server.run(sockets=[listening]))
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import takewhile
 from typing import Final
@@ -146,12 +146,12 @@ class Feed:
     def _call(self, _: Fact) -> None:
         self._on_loop(self._called.set)
 
-    def _on_loop(self, callback: object) -> None:
+    def _on_loop(self, callback: Callable[[], object]) -> None:
         loop = self._loop
         if loop is not None:
             # A loop that ends at this moment has nobody to wake.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(callback)  # type: ignore[arg-type]
+                loop.call_soon_threadsafe(callback)
 
 
 async def _has_come(news: asyncio.Event, seconds: float) -> bool:

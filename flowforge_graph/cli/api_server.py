@@ -42,8 +42,8 @@ class ApiServer:
     def __init__(self, engine: TriggerEngine, options: ApiOptions, hindrance: Callable[[], str | None]) -> None:
         app = _application(engine, options, hindrance)
         self._feed = app.state.feed
-        self._socket = _bound(options)
-        self._server = _server(app)
+        self._socket = bound_socket(options)
+        self._server = http_server(app)
         self._thread = threading.Thread(target=self._run, name="flowforge-graph-api", daemon=True)
 
     @property
@@ -96,7 +96,8 @@ def _application(engine: TriggerEngine, options: ApiOptions, hindrance: Callable
     return create_app(engine, auth=guard, hindrance=hindrance, cors_origins=options.cors_origins)
 
 
-def _bound(options: ApiOptions) -> socket.socket:
+def bound_socket(options: ApiOptions) -> socket.socket:
+    """The socket to listen on. Raises Refusal where the address cannot be had."""
     try:
         found = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, *_, address = found[0]
@@ -125,7 +126,8 @@ def _reason(error: OSError | UnicodeError) -> str:
     return str(error)
 
 
-def _server(app: FastAPI) -> Server:
+def http_server(app: FastAPI) -> Server:
+    """The server of an application, with the settings of ``serve``."""
     import uvicorn
 
     config = uvicorn.Config(

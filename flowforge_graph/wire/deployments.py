@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import ConfigDict
 
 from flowforge_graph.model import Deployment
-from flowforge_graph.wire.documents import Document, made
+from flowforge_graph.wire.documents import Document, taken
 
 
 class DeploymentDocument(Document):
@@ -26,13 +26,4 @@ class DeploymentDocument(Document):
     @classmethod
     def of(cls, deployment: Deployment) -> Self:
         """The document of a deployment."""
-        return made(
-            cls,
-            id=deployment.id,
-            name=deployment.name,
-            trigger_id=deployment.trigger_id,
-            cron_expression=deployment.cron_expression,
-            timezone=deployment.timezone,
-            paused=deployment.paused,
-            details=deployment.details,
-        )
+        return taken(cls, deployment)

@@ -49,6 +49,11 @@ def made(kind: type[_Document], /, **fields: Any) -> _Document:
 _set = object.__setattr__
 
 
+def taken(kind: type[_Document], value: object, /, **others: Any) -> _Document:
+    """As :func:`made`, of a value's fields of the same names; ``others`` are those that differ from them."""
+    return made(kind, **{name: others[name] if name in others else getattr(value, name) for name in kind.model_fields})
+
+
 def unix_seconds(instant: datetime | None) -> int | None:
     """Whole Unix seconds of an aware datetime; None stays None."""
     return None if instant is None else int(instant.timestamp())

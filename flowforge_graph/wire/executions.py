@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import ConfigDict, Field
 
@@ -11,7 +11,7 @@ from flowforge_graph.model import CompletionResult, Execution, Verdict
 from flowforge_graph.model.completions import Outcome, ReasonCode
 from flowforge_graph.model.executions import ExecutionStatus
 from flowforge_graph.model.triggers import Condition, TriggerType
-from flowforge_graph.wire.documents import Document, UnixSeconds, made, unix_seconds
+from flowforge_graph.wire.documents import Document, UnixSeconds, made, taken, unix_seconds
 
 Milliseconds = Annotated[int, Field(description="milliseconds")]
 
@@ -89,7 +89,7 @@ class ExecutionDocument(Document):
     @classmethod
     def of(cls, execution: Execution) -> Self:
         """The document of an execution."""
-        return made(cls, **_fields_of(execution))
+        return taken(cls, execution, **_instants_of(execution))
 
 
 class WholeExecutionDocument(ExecutionDocument):
@@ -99,43 +99,20 @@ class WholeExecutionDocument(ExecutionDocument):
 
     output: str | None
 
-    @classmethod
-    def of(cls, execution: Execution) -> Self:
-        """The document of an execution with its output."""
-        return made(cls, **_fields_of(execution), output=execution.output)
+
+def _instants_of(execution: Execution) -> dict[str, int | None]:
+    return {name: unix_seconds(getattr(execution, name)) for name in _INSTANTS}
 
 
-def _fields_of(execution: Execution) -> dict[str, Any]:
-    return {
-        "id": execution.id,
-        "workflow_id": execution.workflow_id,
-        "workflow_name": execution.workflow_name,
-        "status": execution.status,
-        "trigger_type": execution.trigger_type,
-        "trigger_id": execution.trigger_id,
-        "trigger_name": execution.trigger_name,
-        "dependency_condition": execution.dependency_condition,
-        "delay_minutes": execution.delay_minutes,
-        "upstream_execution_id": execution.upstream_execution_id,
-        "upstream_workflow_id": execution.upstream_workflow_id,
-        "caused_by_execution_id": execution.caused_by_execution_id,
-        "root_execution_id": execution.root_execution_id,
-        "hop": execution.hop,
-        "fire_time": unix_seconds(execution.fire_time),
-        "event_key": execution.event_key,
-        "parameters": execution.parameters,
-        "attempt": execution.attempt,
-        "external_id": execution.external_id,
-        "reason": execution.reason,
-        "error": execution.error,
-        "created_at": unix_seconds(execution.created_at),
-        "run_after": unix_seconds(execution.run_after),
-        "available_at": unix_seconds(execution.available_at),
-        "started_at": unix_seconds(execution.started_at),
-        "ended_at": unix_seconds(execution.ended_at),
-        "cancel_requested_at": unix_seconds(execution.cancel_requested_at),
-        "duration_ms": execution.duration_ms,
-    }
+_INSTANTS: Final = (
+    "fire_time",
+    "created_at",
+    "run_after",
+    "available_at",
+    "started_at",
+    "ended_at",
+    "cancel_requested_at",
+)
 
 
 class VerdictDocument(Document):
@@ -158,20 +135,7 @@ class VerdictDocument(Document):
     @classmethod
     def of(cls, verdict: Verdict) -> Self:
         """The document of a verdict."""
-        return made(
-            cls,
-            upstream_execution_id=verdict.upstream_execution_id,
-            trigger_id=verdict.trigger_id,
-            trigger_name=verdict.trigger_name,
-            workflow_id=verdict.workflow_id,
-            workflow_name=verdict.workflow_name,
-            condition=verdict.condition,
-            delay_minutes=verdict.delay_minutes,
-            outcome=verdict.outcome,
-            reason=verdict.reason,
-            execution_id=verdict.execution_id,
-            run_after=unix_seconds(verdict.run_after),
-        )
+        return taken(cls, verdict, run_after=unix_seconds(verdict.run_after))
 
 
 class TriggeredDocument(Document):
@@ -190,16 +154,7 @@ class TriggeredDocument(Document):
     @classmethod
     def of(cls, verdict: Verdict) -> Self:
         """The document of a verdict that triggered."""
-        return made(
-            cls,
-            trigger_id=verdict.trigger_id,
-            workflow_id=verdict.workflow_id,
-            workflow_name=verdict.workflow_name,
-            execution_id=verdict.execution_id,
-            condition=verdict.condition,
-            delay_minutes=verdict.delay_minutes,
-            run_after=unix_seconds(verdict.run_after),
-        )
+        return taken(cls, verdict, run_after=unix_seconds(verdict.run_after))
 
 
 class SkippedDocument(Document):
@@ -215,13 +170,7 @@ class SkippedDocument(Document):
     @classmethod
     def of(cls, verdict: Verdict) -> Self:
         """The document of a verdict that skipped."""
-        return made(
-            cls,
-            trigger_id=verdict.trigger_id,
-            workflow_id=verdict.workflow_id,
-            workflow_name=verdict.workflow_name,
-            reason=verdict.reason,
-        )
+        return taken(cls, verdict)
 
 
 class CompletionDocument(Document):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from flowforge_graph.model import DependencyGraph, DependencyLink, DependencyValidation
 from flowforge_graph.model.triggers import Condition
-from flowforge_graph.wire.documents import Document, made
+from flowforge_graph.wire.documents import Document, made, taken
 
 Chain = Annotated[
     list[str],
@@ -32,13 +32,7 @@ class DependencyLinkDocument(Document):
     @classmethod
     def of(cls, link: DependencyLink) -> Self:
         """The document of a link."""
-        return made(
-            cls,
-            trigger_id=link.trigger_id,
-            workflow_id=link.workflow_id,
-            workflow_name=link.workflow_name,
-            condition=link.condition,
-        )
+        return taken(cls, link)
 
 
 class DependencyGraphDocument(Document):

@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 from flowforge_graph.model import AnyTrigger
 from flowforge_graph.model.triggers import Condition, TriggerType
 from flowforge_graph.schedules import SchedulePreview
-from flowforge_graph.wire.documents import Document, UnixSeconds, made, unix_seconds
+from flowforge_graph.wire.documents import Document, UnixSeconds, made, taken, unix_seconds
 
 
 class TriggerDocument(Document):
@@ -117,10 +117,4 @@ class PreviewDocument(Document):
     @classmethod
     def of(cls, preview: SchedulePreview) -> Self:
         """The document of a preview."""
-        return made(
-            cls,
-            next_runs=[int(run.timestamp()) for run in preview.next_runs],
-            cron_expression=preview.cron_expression,
-            timezone=preview.timezone,
-            description=preview.description,
-        )
+        return taken(cls, preview, next_runs=[int(run.timestamp()) for run in preview.next_runs])

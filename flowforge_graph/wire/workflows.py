@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field
 
 from flowforge_graph.model import CommandRun, PrefectRun, PythonRun, Run, TriggerSummary, Workflow, WorkflowDeletion
-from flowforge_graph.wire.documents import Document, UnixSeconds, made, unix_seconds
+from flowforge_graph.wire.documents import Document, UnixSeconds, made, taken, unix_seconds
 
 
 def run_document(run: Run | None) -> dict[str, Any] | None:
@@ -93,7 +93,7 @@ class UpstreamDocument(Document):
     @classmethod
     def of(cls, workflow: Workflow) -> Self:
         """The document of a workflow."""
-        return made(cls, id=workflow.id, name=workflow.name, description=workflow.description)
+        return taken(cls, workflow)
 
 
 class DeletionDocument(Document):

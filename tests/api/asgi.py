@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,8 +101,3 @@ async def _answer_to(app: Any, request: Ask) -> Answer:
 def bearer(text: str) -> Header:
     """The header of a token."""
     return b"authorization", f"Bearer {text}".encode()
-
-
-def asks_with(headers: Sequence[Header], asks: Sequence[Ask]) -> list[Ask]:
-    """The same requests with more headers."""
-    return [Ask(**{**each.__dict__, "headers": (*each.headers, *headers)}) for each in asks]
