@@ -7,7 +7,9 @@ where ``CI`` is set) and ``long``.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,11 +47,14 @@ hypothesis.settings.load_profile(PROFILE)
 def pytest_configure(config: pytest.Config) -> None:
     # A shell that starts the tests in the background lets them, and all they start, ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Prefect makes its home when it is imported, and reads whatever profile it finds there: not this person's.
+    os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-home-")
     if not hasattr(config, "workerinput"):
         open_server_room()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(os.environ["PREFECT_HOME"], ignore_errors=True)
     if not hasattr(config, "workerinput"):
         close_server_room()
 
