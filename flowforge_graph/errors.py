@@ -259,6 +259,10 @@ class DispatchError(_Sentence, RuntimeError):
         return self.message
 
 
+class ExecutorUnavailable(DispatchError):
+    """The executor as a whole is away: executions wait for it, however long, and none ends because of it."""
+
+
 class PermanentDispatchError(DispatchError):
     """The executor can never start this execution: no retry will help."""
 

@@ -19,7 +19,8 @@ from flowforge_graph.api.answers import (
 from flowforge_graph.api.cursors import DEFAULT_LIMIT, MAX_LIMIT, Cursor, Limit
 from flowforge_graph.api.requests import End, ExecutionId, NewEvent, Start, WorkflowId
 from flowforge_graph.engine import TriggerEngine
-from flowforge_graph.model import Execution, ExecutionStatus, TriggerType
+from flowforge_graph.errors import FlowforgeGraphError
+from flowforge_graph.model import CompletionResult, Execution, ExecutionStatus, ExternalEnd, TriggerType
 from flowforge_graph.wire import CompletionDocument, ExecutionDocument, VerdictDocument, WholeExecutionDocument
 
 _NEWEST_FIRST = "executions"
@@ -93,10 +94,27 @@ class ExecutionRoutes:
         """Record that an execution ended, once, and start what its triggers ask for.
 
         The same again answers the same and starts nothing; another status is a conflict. An execution that was never
-        seen is recorded if its workflow exists.
+        seen is recorded if its workflow exists. With ``externalId`` each (external id, run count) is one execution.
         """
-        result = self._engine.complete(execution_id, body.status, workflow_id=body.workflow_id, error=body.error)
+        if body.external_id is None:
+            result = self._engine.complete(execution_id, body.status, workflow_id=body.workflow_id, error=body.error)
+        else:
+            result = self._complete_external(execution_id, body, body.external_id)
         return answer(CompletionDocument.of(result))
+
+    def _complete_external(self, execution_id: str, body: End, external_id: str) -> CompletionResult:
+        end = ExternalEnd(
+            external_id=external_id,
+            run_count=body.run_count,
+            status=body.status,
+            execution_id=execution_id,
+            workflow_id=body.workflow_id,
+            error=body.error,
+        )
+        [result] = self._engine.record_external_ends([end])
+        if isinstance(result, FlowforgeGraphError):
+            raise result
+        return result
 
     def cancel(self, execution_id: ExecutionId) -> Response:
         """Cancel: a pending execution ends at once, a running one is asked to stop."""

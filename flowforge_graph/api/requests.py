@@ -221,6 +221,11 @@ class End(RequestBody):
     status: EndStatus
     workflow_id: Id = Field(examples=["customer_ingestion"])
     error: str | None = Field(default=None, description="what went wrong; cut after 10,000 characters")
+    external_id: Id | None = Field(
+        default=None,
+        description="the run of another engine that this was: the path then names the execution it carries",
+    )
+    run_count: int = Field(default=0, ge=0, le=2**31 - 1, description="how often that engine has started the run")
 
 
 class NewEvent(RequestBody):

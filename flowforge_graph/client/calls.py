@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from flowforge_graph.errors import InvalidExecution, shown
-from flowforge_graph.model import Completion, EndStatus
+from flowforge_graph.model import Completion, EndStatus, ExternalEnd
 
 API_URL_VARIABLE: Final = "FLOWFORGE_API_URL"
 API_TOKEN_VARIABLE: Final = "FLOWFORGE_API_TOKEN"
@@ -27,6 +27,8 @@ class Call:
     execution_id: str
     workflow_id: str
     status: EndStatus
+    external_id: str | None
+    run_count: int
     root: str
     token: str | None = field(repr=False)
     timeout_seconds: float
@@ -39,7 +41,8 @@ class Call:
     @property
     def body(self) -> bytes:
         """What to post."""
-        return json.dumps({"status": self.status, "workflowId": self.workflow_id}).encode("ascii")
+        run = {} if self.external_id is None else {"externalId": self.external_id, "runCount": self.run_count}
+        return json.dumps({"status": self.status, "workflowId": self.workflow_id, **run}).encode("ascii")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -62,6 +65,8 @@ def checked_call(
     execution_id: object,
     workflow_id: object,
     status: object,
+    external_id: object,
+    run_count: object,
     base_url: object,
     token: object,
     timeout_seconds: object,
@@ -72,10 +77,14 @@ def checked_call(
     fields: dict[str, Any] = {"execution_id": execution_id, "workflow_id": workflow_id, "status": status}
     completion = Completion(**fields)
     assert completion.workflow_id is not None
+    run: dict[str, Any] = {"external_id": external_id or completion.execution_id, "run_count": run_count}
+    end = ExternalEnd(**run, status=completion.status)
     return Call(
         execution_id=completion.execution_id,
         workflow_id=completion.workflow_id,
         status=completion.status,
+        external_id=None if external_id is None else end.external_id,
+        run_count=end.run_count,
         root=_root_of(os.environ.get(API_URL_VARIABLE) if base_url is None else base_url),
         token=_checked_token(os.environ.get(API_TOKEN_VARIABLE) if token is None else token),
         timeout_seconds=_checked_seconds(timeout_seconds),

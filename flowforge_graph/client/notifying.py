@@ -41,6 +41,8 @@ def notify_completion(
     status: str,
     api_base_url: str | None = None,
     *,
+    external_id: str | None = None,
+    run_count: int = 0,
     token: str | None = None,
     timeout_seconds: float = 30.0,
     raise_on_error: bool = False,
@@ -56,6 +58,8 @@ def notify_completion(
         workflow_id: its workflow; an execution that the API has never seen is recorded for it.
         status: ``completed``, ``failed`` or ``cancelled``.
         api_base_url: ``http://host:8000``, with or without ``/api``; default: ``FLOWFORGE_API_URL``.
+        external_id, run_count: the run of another engine that this was, where it is known: what that engine starts
+            again under the same id is then an execution of its own.
         token: an API token with the scope ``run``; default: ``FLOWFORGE_API_TOKEN``, else none is shown.
         timeout_seconds: the time for all tries and waits together.
         raise_on_error: raise what otherwise is logged only.
@@ -73,6 +77,8 @@ def notify_completion(
             execution_id=execution_id,
             workflow_id=workflow_id,
             status=status,
+            external_id=external_id,
+            run_count=run_count,
             base_url=api_base_url,
             token=token,
             timeout_seconds=timeout_seconds,

@@ -73,14 +73,14 @@ class Claims:
         roots: Collection[str] | None = None,
         ignore_delays: bool = False,
         runs_here: bool = False,
-        with_run_only: bool = False,
+        runs: frozenset[str] | None = None,
     ) -> tuple[list[Claim], bool]:
         """Claim due executions in one transaction, the longest waiting first, after a second look at each (rule 14).
 
         Answers the claims, and whether more may be due. ``room`` says how many are wanted, asked when the transaction
         has begun: while it waited for the database's write lock others may have ended. ``runs_here``: this process
-        starts them at once and holds them, so that they are marked running by the same commit. ``with_run_only``: what
-        workflows without a run are to do is left to their host.
+        starts them at once and holds them, so that they are marked running by the same commit. ``runs``: only what
+        workflows with a run of these kinds are to do.
         """
 
         def work(connection: Connection) -> tuple[list[Claim], list[Completion], bool]:
@@ -92,7 +92,7 @@ class Claims:
                 limit=wanted,
                 roots=roots,
                 ignore_delays=ignore_delays,
-                with_run_only=with_run_only,
+                runs=runs,
             )
             claims, refused = self._second_look(connection, due, runs_here=runs_here)
             store.executions.claim(connection, claims, claimed_by=self._me)
@@ -177,6 +177,22 @@ class Claims:
         self._hand_back(claim, lambda _: changes | _attempt_given_back(claim))
         retry_at = to_instant(available_at)
         tell_of_failed_dispatch(self._context.facts, claim, failures=failures, retry_at=retry_at, error=error)
+
+    def put_off(self, claim: Claim, error: str, *, outages: int) -> None:
+        """The executor is away, for the ``outages``-th time in a row: pending again, and never a dead letter of it."""
+        settings = self._context.settings
+        wait = backoff_seconds(
+            claim.execution_id, outages, first=settings.backoff_seconds, longest=settings.max_backoff_seconds
+        )
+        available_at = to_seconds(self._context.now() + timedelta(seconds=wait)) + 1
+        changes = {"available_at": available_at, "error": storable_text(error, limit=MAX_ERROR_CHARACTERS)}
+        self._hand_back(claim, lambda _: changes | _attempt_given_back(claim))
+
+    def was_cancelled(self, execution_id: str) -> bool:
+        """Whether an execution has ended as cancelled."""
+        with self._context.store.database.read() as connection:
+            state = self._context.store.executions.claim_state(connection, execution_id)
+        return state is not None and state.status == "cancelled"
 
     def recover_lost(self, held: Collection[str]) -> int:
         """Take over the executions whose claims did not change for one lease before this process's eyes (rule 11).

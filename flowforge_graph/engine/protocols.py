@@ -23,16 +23,34 @@ class Clock(Protocol):
 class Executor(Protocol):
     """Starts executions somewhere.
 
-    One that knows only what a workflow's ``run`` says has the attribute ``needs_run = True``: it is never asked to
-    start a workflow without one, whose executions stay pending until the host completes or claims them.
+    One that can do only some kinds of ``run`` names them in an attribute ``runs``, such as ``frozenset({"prefect"})``:
+    it is never asked to start another, nor a workflow without one. Those executions stay pending for another process
+    that has an executor for them, or until the host completes or claims them.
     """
 
     def start(self, execution: Execution, workflow: Workflow) -> str | None:
         """Start ``execution`` and return at once: its external id, or None where this process now holds it.
 
         ``execution.id`` is the idempotency key: the same execution may be started again after a crash, with a higher
-        ``attempt``. Raise DispatchError to be asked again later, PermanentDispatchError to give up.
+        ``attempt``. Raise DispatchError to be asked again later, PermanentDispatchError to give up, and
+        ExecutorUnavailable where nothing can be started now: then all that is due waits, however long.
         """
+
+
+@runtime_checkable
+class NamespacedExecutor(Protocol):
+    """An executor that keeps the executions of several databases apart."""
+
+    def use_namespace(self, namespace: str) -> None:
+        """Learn how the database of the engine calls itself: execution ids are unique within it."""
+
+
+@runtime_checkable
+class RevocableExecutor(Protocol):
+    """An executor that can stop what was cancelled while it was handed over."""
+
+    def call_off(self, external_id: str) -> None:
+        """Stop what ``start`` answered with. Raises DispatchError where that is not known to have worked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

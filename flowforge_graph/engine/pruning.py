@@ -57,6 +57,8 @@ class Pruning:
         )
         executions = store.executions.of_roots(connection, roots)
         store.tombstones.insert(connection, executions, pruned_at=to_seconds(self._context.now()))
-        verdicts = store.verdicts.delete(connection, [execution.id for execution in executions])
+        ids = [execution.id for execution in executions]
+        verdicts = store.verdicts.delete(connection, ids)
+        store.external_ends.delete(connection, ids)
         store.executions.delete_cascades(connection, roots)
         return PruneResult(cascades=len(roots), executions=len(executions), verdicts=verdicts)

@@ -6,7 +6,7 @@ end → evaluate purely → write ends, downstream executions and verdicts in bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
@@ -66,6 +66,7 @@ class _Batch:
     starts: list[Execution] = field(default_factory=list)
     verdicts: list[tuple[Verdict, ...]] = field(default_factory=list)
     growth: dict[str, int] = field(default_factory=dict)
+    unseen: Mapping[str, Execution] = field(default_factory=dict)
 
 
 class Settlements:
@@ -74,9 +75,19 @@ class Settlements:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def settle(self, connection: Connection, completions: Sequence[Completion]) -> list[Answer]:
-        """Record completions in order: for each its result, or the error that it alone deserves."""
+    def settle(
+        self,
+        connection: Connection,
+        completions: Sequence[Completion],
+        *,
+        unseen: Mapping[str, Execution] | None = None,
+    ) -> list[Answer]:
+        """Record completions in order: for each its result, or the error that it alone deserves.
+
+        ``unseen``: what is stored, by id, of executions that are there only now.
+        """
         batch = self._read(connection, completions)
+        batch.unseen = unseen or {}
         answers = [self._answer(batch, completion) for completion in completions]
         self._write(connection, batch)
         recorded = [*batch.ended, *batch.recorded]
@@ -160,7 +171,7 @@ class Settlements:
             if not is_stored(graph, completion.workflow_id):
                 raise WorkflowNotFound(completion.workflow_id)
             name = name_of(graph, completion.workflow_id)
-        execution = Execution(
+        execution = batch.unseen.get(completion.execution_id) or Execution(
             id=completion.execution_id,
             workflow_id=completion.workflow_id,
             workflow_name=name,

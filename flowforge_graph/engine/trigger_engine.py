@@ -19,6 +19,7 @@ from flowforge_graph.engine.definition_writes import DefinitionWrites
 from flowforge_graph.engine.definitions import Definitions
 from flowforge_graph.engine.deployments import DeploymentSync
 from flowforge_graph.engine.dispatch import Dispatcher, HeldExecutions
+from flowforge_graph.engine.external_ends import ExternalEnds
 from flowforge_graph.engine.feed import Feed
 from flowforge_graph.engine.freshness import LiveGraph
 from flowforge_graph.engine.health import HealthChecks
@@ -44,9 +45,11 @@ from flowforge_graph.model import (
     EndStatus,
     EventPage,
     Execution,
+    ExternalEnd,
     Health,
     NewToken,
     PruneResult,
+    RecordedEnd,
     ScheduleDrop,
     TickResult,
     Token,
@@ -54,6 +57,7 @@ from flowforge_graph.model import (
     Verdict,
     Workflow,
     WorkflowDeletion,
+    as_instant,
 )
 from flowforge_graph.schedules import SchedulePreview, preview_schedule
 from flowforge_graph.storage import Store, to_seconds
@@ -103,6 +107,7 @@ class TriggerEngine:
         self._deployments = DeploymentSync(context, self._questions, deployments)
         self._starts = Starts(context)
         self._completions = Completions(context, settlements)
+        self._external_ends = ExternalEnds(context, settlements)
         self._feed = Feed(context)
         self._ticks = Ticks(context, self._feed)
         self._claims = Claims(context, settlements)
@@ -443,6 +448,41 @@ class TriggerEngine:
     def get_verdicts(self, execution_id: str) -> list[Verdict]:
         """What each trigger answered to this execution's completion. Raises ExecutionNotFound."""
         return self._completions.verdicts(execution_id)
+
+    # Runs of another engine, such as Prefect
+
+    def record_external_ends(self, ends: Iterable[ExternalEnd]) -> list[CompletionResult | FlowforgeGraphError]:
+        """Record how runs of another engine ended; one result or error for each, in order.
+
+        Each (external id, run count) is one execution, whoever tells of it and however often: the one that the run
+        carries; else, and where that engine started it again by itself, a new one, which is recorded. The first status
+        stands. Raises DatabaseError, and then some of them may have been recorded; tell them all again.
+        """
+        return self._external_ends.record(list(ends))
+
+    def get_external_end(self, execution_id: str) -> RecordedEnd | None:
+        """The end of the run that an execution was elsewhere, as that engine told it; None where it told of none."""
+        return self._external_ends.of_execution(execution_id)
+
+    def list_running_elsewhere(
+        self, *, cancel_requested: bool = False, after_seq: int = 0, limit: int = 200
+    ) -> list[Execution]:
+        """The running executions that an executor handed over to another engine, oldest first.
+
+        ``cancel_requested``: only those that somebody asked to cancel. ``after_seq`` (the last ``seq`` seen) continues
+        an earlier list. Raises InvalidExecution for a limit below 1.
+        """
+        return self._external_ends.running(
+            cancel_requested=cancel_requested, after_seq=after_seq, limit=checked_limit(limit)
+        )
+
+    def get_cursor(self, name: str) -> datetime | None:
+        """How far the follower of this name has come, in the followed engine's time; None before its first step."""
+        return self._external_ends.cursor(name)
+
+    def advance_cursor(self, name: str, position: datetime) -> None:
+        """Move a follower's cursor forwards to an aware datetime (else InvalidTime), in whole seconds; never back."""
+        self._external_ends.advance(name, as_instant(position, field="position"))
 
     def read_events(self, after: int | None = None, limit: int = 500) -> EventPage:
         """What changed after a position: executions, triggers and workflows, whichever process changed them.

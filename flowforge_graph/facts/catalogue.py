@@ -17,6 +17,7 @@ _ENGINE: Final = logging.getLogger("flowforge_graph.engine")
 _EVALUATION: Final = logging.getLogger("flowforge_graph.evaluation")
 _STORAGE: Final = logging.getLogger("flowforge_graph.storage")
 _LOCAL: Final = logging.getLogger("flowforge_graph.executors.local")
+_PREFECT: Final = logging.getLogger("flowforge_graph.executors.prefect")
 _CLIENT: Final = logging.getLogger("flowforge_graph.client")
 _COMMAND_LINE: Final = logging.getLogger("flowforge_graph.cli")
 
@@ -196,6 +197,38 @@ class ExecutorBroke(Fact):
     level = logging.ERROR
     sentence = "the executor failed to start execution %(execution_id)s"
     execution_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutorOut(Fact):
+    """The executor as a whole is away; what is due waits for it, and none of it ends because of that."""
+
+    event = "dispatch.executor_out"
+    level = logging.WARNING
+    sentence = "%(executions)s execution(s) wait, the executor is asked again in %(retry_seconds)s s: %(error)s"
+    executions: int
+    retry_seconds: float
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutorBack(Fact):
+    """The executor answers again, after so many times that it did not."""
+
+    event = "dispatch.executor_back"
+    sentence = "the executor answers again"
+    times: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotCalledOff(Fact):
+    """An execution was cancelled while it was handed over, and could not be stopped where it runs now."""
+
+    event = "dispatch.not_called_off"
+    level = logging.WARNING
+    sentence = "the cancelled execution %(execution_id)s may still run elsewhere: %(error)s"
+    execution_id: str
+    error: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -436,6 +469,72 @@ class DeploymentNotFollowed(Fact):
     level = logging.WARNING
     trigger_id: str
     error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrefectNotReconciled(Fact):
+    """A round of the reconciler met a fault of Prefect or of the database; the next one begins where it did."""
+
+    event = "prefect.not_reconciled"
+    level = logging.WARNING
+    logger = _PREFECT
+    sentence = "completions on Prefect are not followed, next try in %(retry_seconds)s s: %(error)s"
+    retry_seconds: float
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrefectBack(Fact):
+    """The reconciler follows Prefect again, after so many rounds that met a fault."""
+
+    event = "prefect.back"
+    logger = _PREFECT
+    sentence = "completions on Prefect are followed again"
+    times: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FlowRunSilent(Fact):
+    """A flow run says that it runs and gives no heartbeat: its process may be gone, or heartbeats are off."""
+
+    event = "prefect.run_silent"
+    level = logging.WARNING
+    logger = _PREFECT
+    sentence = (
+        "flow run %(flow_run_id)s of execution %(execution_id)s has given no heartbeat for %(silent_seconds)s s: "
+        "look at its worker, or set PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 where it runs"
+    )
+    execution_id: str
+    flow_run_id: str
+    silent_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FlowRunMissing(Fact):
+    """An execution runs by our account, and Prefect has no such flow run: deleted, or this is another Prefect."""
+
+    event = "prefect.run_missing"
+    level = logging.ERROR
+    logger = _PREFECT
+    sentence = (
+        "Prefect has no flow run %(flow_run_id)s of execution %(execution_id)s: complete or cancel the execution, "
+        "or mend PREFECT_API_URL"
+    )
+    execution_id: str
+    flow_run_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FlowRunNotAdopted(Fact):
+    """Several workflows run by one deployment, and a run that Prefect started by itself does not say whose it is."""
+
+    event = "prefect.run_not_adopted"
+    level = logging.WARNING
+    logger = _PREFECT
+    sentence = "flow run %(flow_run_id)s of %(deployment)s is not recorded: it may be of any of %(workflows)s"
+    flow_run_id: str
+    deployment: str
+    workflows: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -680,6 +779,9 @@ CATALOGUE: Final[tuple[type[Fact], ...]] = (
     CancelRequested,
     DispatchFailed,
     ExecutorBroke,
+    ExecutorOut,
+    ExecutorBack,
+    NotCalledOff,
     LeaseLost,
     LeaseTakenOver,
     LeasesNotRenewed,
@@ -701,6 +803,11 @@ CATALOGUE: Final[tuple[type[Fact], ...]] = (
     TriggerChanged,
     TriggerDeleted,
     DeploymentNotFollowed,
+    PrefectNotReconciled,
+    PrefectBack,
+    FlowRunSilent,
+    FlowRunMissing,
+    FlowRunNotAdopted,
     TriggerNotEvaluated,
     TriggerSpoilt,
     GraphLoaded,

@@ -15,6 +15,7 @@ from flowforge_graph.model.answers import (
 from flowforge_graph.model.completions import Completion, CompletionResult, ReasonCode, Verdict
 from flowforge_graph.model.events import Event, EventPage
 from flowforge_graph.model.executions import END_STATUSES, STATUSES, Claim, EndStatus, Execution, ExecutionStatus
+from flowforge_graph.model.external_runs import ExternalEnd, RecordedEnd
 from flowforge_graph.model.tokens import SCOPES, NewToken, Scope, Token, TokenState
 from flowforge_graph.model.triggers import (
     CONDITIONS,
@@ -60,6 +61,7 @@ __all__ = [
     "EventTrigger",
     "Execution",
     "ExecutionStatus",
+    "ExternalEnd",
     "Health",
     "ManualTrigger",
     "NewToken",
@@ -67,6 +69,7 @@ __all__ = [
     "PruneResult",
     "PythonRun",
     "ReasonCode",
+    "RecordedEnd",
     "Run",
     "ScheduleDrop",
     "ScheduleOwner",

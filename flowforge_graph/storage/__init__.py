@@ -9,9 +9,11 @@ from sqlalchemy.engine import URL
 
 from flowforge_graph.facts import Facts
 from flowforge_graph.model.ids import new_id
+from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.changes import Change, ChangeRows, Revision
 from flowforge_graph.storage.database import Database
 from flowforge_graph.storage.executions import AT_ONCE, LIVE_STATUSES, ExecutionRows, LiveClaim, LockedExecution
+from flowforge_graph.storage.external_ends import CursorRows, ExternalEndRows
 from flowforge_graph.storage.feed import ROWS_AT_ONCE, FeedExtent, FeedRows
 from flowforge_graph.storage.health import HealthRows
 from flowforge_graph.storage.history import ScheduleDropRows, TombstoneRows, VerdictRows
@@ -31,6 +33,7 @@ __all__ = [
     "LockedExecution",
     "Revision",
     "Store",
+    "in_batches",
     "to_instant",
     "to_seconds",
 ]
@@ -60,6 +63,8 @@ class Store:
         self.changes = ChangeRows(tables)
         self.tokens = TokenRows(tables)
         self.feed = FeedRows(tables, is_sqlite=self.database.is_sqlite)
+        self.external_ends = ExternalEndRows(tables)
+        self.cursors = CursorRows(tables)
         self.health = HealthRows(tables)
         self.epoch = self._stored_epoch()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Table,
+    and_,
     bindparam,
     delete,
     func,
@@ -24,6 +26,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
     update,
 )
 
@@ -31,7 +34,7 @@ from flowforge_graph.model import Claim, Execution
 from flowforge_graph.model.ids import is_storable_text
 from flowforge_graph.storage.batches import in_batches
 from flowforge_graph.storage.instants import to_instant, to_seconds
-from flowforge_graph.storage.tables import DUE_PENDING, LIVE_CLAIM, AnyRow, Tables, of_one_piece
+from flowforge_graph.storage.tables import DUE_PENDING, LIVE_CLAIM, RUNNING_ELSEWHERE, AnyRow, Tables, of_one_piece
 
 LIVE_STATUSES: Final = ("pending", "running")
 
@@ -91,11 +94,7 @@ class ExecutionRows:
         self._table = tables.executions
         self._columns = columns = tables.executions.c
         self._workflow_ids = tables.workflows.c.id
-        has_a_run = ~(
-            select(tables.workflows.c.id)
-            .where(tables.workflows.c.id == columns.workflow_id, tables.workflows.c.run.is_(null()))
-            .exists()
-        )
+        self._workflows = tables.workflows
         self._insert_ignoring = of_one_piece(_insert_ignoring(self._table, is_sqlite=is_sqlite))
         self._insert = of_one_piece(insert(self._table))
         self._update = of_one_piece(update(self._table))
@@ -114,14 +113,16 @@ class ExecutionRows:
         now = bindparam("now", type_=BigInteger)
         has_waited, is_over = columns.available_at > AT_ONCE, columns.available_at <= now
         is_over_or_delayed = or_(is_over, columns.available_at == columns.run_after)
-        self._due_queries = {
-            (ignore_delays, with_run_only): (
+
+        @lru_cache(maxsize=16)
+        def due_queries(ignore_delays: bool, runs: frozenset[str] | None) -> tuple[Select[Any], Select[Any]]:
+            needed = () if runs is None else (self._is_of_runs(runs),)
+            return (
                 self._due_where(has_waited, is_over_or_delayed if ignore_delays else is_over, *needed),
                 self._due_where(columns.available_at == AT_ONCE, *needed),
             )
-            for ignore_delays in (False, True)
-            for with_run_only, needed in ((False, ()), (True, (has_a_run,)))
-        }
+
+        self._due_queries = due_queries
         self._live_claims = select(
             columns.id, columns.claim_token, columns.claim_renewals, columns.attempt, columns.cancel_requested_at
         ).where(text(LIVE_CLAIM))
@@ -198,6 +199,34 @@ class ExecutionRows:
         )
         rows = connection.execute(select(self._workflow_ids, newest))
         return {workflow_id: status for workflow_id, status in rows if status is not None}
+
+    def running_elsewhere(
+        self, connection: Connection, *, cancel_requested: bool, after_seq: int, limit: int
+    ) -> list[Execution]:
+        """The running executions that another engine has, by age: at most ``limit`` of those after that ``seq``.
+
+        ``cancel_requested``: only those that somebody asked to cancel.
+        """
+        query = (
+            select(self._table)
+            .where(text(RUNNING_ELSEWHERE), self._columns.claim_token.is_(None), self._columns.seq > after_seq)
+            .order_by(self._columns.seq)
+            .limit(limit)
+        )
+        if cancel_requested:
+            query = query.where(self._columns.cancel_requested_at.is_not(None))
+        return [execution_of(row) for row in connection.execute(query)]
+
+    def fire_times_taken(self, connection: Connection, fires: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Those of these (trigger, fire time) that have an execution."""
+        fire = tuple_(self._columns.trigger_id, self._columns.fire_time)
+        return {
+            (row.trigger_id, row.fire_time)
+            for batch in in_batches(sorted(fires))
+            for row in connection.execute(
+                select(self._columns.trigger_id, self._columns.fire_time).where(fire.in_(batch))
+            )
+        }
 
     def next_available_at(self, connection: Connection, roots: Collection[str] | None) -> int | None:
         """When the next unclaimed pending execution is due."""
@@ -292,19 +321,19 @@ class ExecutionRows:
         limit: int,
         roots: Collection[str] | None,
         ignore_delays: bool,
-        with_run_only: bool,
+        runs: frozenset[str] | None,
     ) -> list[Execution]:
         """Pending, unclaimed and available; locked where others may claim too.
 
-        ``with_run_only`` leaves out what workflows without a run are to do: their host takes it. (What a workflow that
-        is gone was to do is in.)
+        ``runs`` leaves out what workflows without a run of these kinds are to do: another executor or their host takes
+        it. (What a workflow that is gone was to do is in.)
 
         First those whose delay, backoff or turn is over, by that instant, then those that may start at once, by age:
         a steady stream of the latter must not keep the former waiting.
         """
         if not limit:
             return []
-        waited, at_once = self._due_queries[ignore_delays, with_run_only]
+        waited, at_once = self._due_queries(ignore_delays, runs)
         found = self._due(connection, waited, roots, {"now": now, "most": limit})
         left = limit - len(found)
         return found + (self._due(connection, at_once, roots, {"most": left}) if left else [])
@@ -324,6 +353,16 @@ class ExecutionRows:
         if roots is not None:
             query = query.where(self._is_below(roots))
         return [execution_of(row) for row in connection.execute(query, values)]
+
+    def _is_of_runs(self, runs: frozenset[str]) -> ColumnElement[bool]:
+        """That the workflow's run is of one of these kinds, or the workflow is gone."""
+        workflows = self._workflows.c
+        of_none = [workflows.run[kind].as_string().is_(None) for kind in sorted(runs)]
+        return ~(
+            select(workflows.id)
+            .where(workflows.id == self._columns.workflow_id, or_(workflows.run.is_(null()), and_(*of_none)))
+            .exists()
+        )
 
     def _is_below(self, roots: Collection[str]) -> ColumnElement[bool]:
         """In the cascades of these roots, asked of what another index has found.

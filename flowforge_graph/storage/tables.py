@@ -41,6 +41,7 @@ SINCE = "since"
 # Conditions of partial indexes. Queries repeat them literally: no database proves them from bound parameters.
 LIVE_CLAIM = "claim_token IS NOT NULL AND status IN ('pending', 'running')"
 DUE_PENDING = "status = 'pending' AND claim_token IS NULL"
+RUNNING_ELSEWHERE = "status = 'running' AND external_id IS NOT NULL"
 DUE_SCHEDULE = "trigger_type = 'scheduled' AND enabled = 1 AND schedule_owner = 'engine'"
 PUBLISHED = "position IS NOT NULL"
 UNPUBLISHED = "position IS NULL"
@@ -72,6 +73,8 @@ class Tables:
     tombstones: Table
     api_tokens: Table
     feed: Table
+    external_ends: Table
+    cursors: Table
     version_table: str
 
     def to_empty(self) -> list[Table]:
@@ -95,6 +98,8 @@ def tables_for(schema: str | None = None, prefix: str = "") -> Tables:
         tombstones=_tombstones(metadata, prefix),
         api_tokens=_api_tokens(metadata, prefix),
         feed=_feed(metadata, prefix),
+        external_ends=_external_ends(metadata, prefix),
+        cursors=_cursors(metadata, prefix),
         version_table=f"{prefix}flowforge_graph_version",
     )
 
@@ -211,9 +216,10 @@ def _executions(metadata: MetaData, prefix: str) -> Table:
         UniqueConstraint("trigger_id", "event_key", name=f"uq_{name}_event_key"),
         UniqueConstraint("trigger_id", "join_key", name=f"uq_{name}_join_key"),
     )
-    due, live = text(DUE_PENDING), text(LIVE_CLAIM)
+    due, live, elsewhere = text(DUE_PENDING), text(LIVE_CLAIM), text(RUNNING_ELSEWHERE)
     Index(f"ix_{name}_due", table.c.available_at, table.c.seq, sqlite_where=due, postgresql_where=due)
     Index(f"ix_{name}_live_claim", table.c.claim_token, sqlite_where=live, postgresql_where=live)
+    Index(f"ix_{name}_elsewhere", table.c.seq, sqlite_where=elsewhere, postgresql_where=elsewhere)
     Index(f"ix_{name}_trigger", table.c.trigger_id, table.c.seq)
     Index(f"ix_{name}_workflow", table.c.workflow_id, table.c.seq)
     Index(f"ix_{name}_root", table.c.root_execution_id, table.c.seq)
@@ -338,3 +344,31 @@ def _feed(metadata: MetaData, prefix: str) -> Table:
     Index(f"uq_{name}_position", table.c.position, unique=True, sqlite_where=published, postgresql_where=published)
     Index(f"ix_{name}_unpublished", table.c.seq, sqlite_where=published, postgresql_where=unpublished)
     return table
+
+
+def _external_ends(metadata: MetaData, prefix: str) -> Table:
+    """Which execution each run of another engine was: exactly one, and the other way round."""
+    name = f"{prefix}external_ends"
+    return Table(
+        name,
+        metadata,
+        Column("external_id", Text, primary_key=True),
+        Column("run_count", Integer, primary_key=True, autoincrement=False),
+        Column("execution_id", Text, nullable=False),
+        Column("status", Text, nullable=False),
+        Column("conflicting_status", Text),
+        Column("recorded_at", BigInteger, nullable=False),
+        UniqueConstraint("execution_id", name=f"uq_{name}_execution"),
+        info={SINCE: "0004"},
+    )
+
+
+def _cursors(metadata: MetaData, prefix: str) -> Table:
+    """How far whoever follows another engine has come, in that engine's time."""
+    return Table(
+        f"{prefix}cursors",
+        metadata,
+        Column("name", Text, primary_key=True),
+        Column("position", BigInteger, nullable=False),
+        info={SINCE: "0004"},
+    )

@@ -43,10 +43,11 @@ class LocalExecutor:
     ``monotonic``: the clock that measures durations, timeouts and leases, in seconds.
 
     An execution that is cancelled before its outcome is known ends as cancelled, whatever its outcome. If its lease is
-    lost, it is stopped and not reported. What workflows without a run are to do is left to the host.
+    lost, it is stopped and not reported. What workflows without a run are to do is left to the host, what Prefect is to
+    run to an engine that has Prefect.
     """
 
-    needs_run: ClassVar[bool] = True
+    runs: ClassVar[frozenset[str]] = frozenset({"command", "python"})
 
     def __init__(
         self,

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from flowforge_graph.executors.prefect.executor import PrefectExecutor
+from flowforge_graph.executors.prefect.hooks import report_completions
+from flowforge_graph.executors.prefect.reconciler import PrefectReconciler, Reconciliation
 from flowforge_graph.executors.prefect.server import PrefectFault, PrefectServer
 
-__all__ = ["PrefectFault", "PrefectServer"]
+__all__ = [
+    "PrefectExecutor",
+    "PrefectFault",
+    "PrefectReconciler",
+    "PrefectServer",
+    "Reconciliation",
+    "report_completions",
+]

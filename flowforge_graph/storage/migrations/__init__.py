@@ -15,7 +15,7 @@ from flowforge_graph.errors import DatabaseNewer, TableConflict
 from flowforge_graph.storage.tables import SINCE, Tables
 
 FIRST = "0001"
-HEAD = "0003"
+HEAD = "0004"
 VERSIONS = Path(__file__).with_name("versions")
 
 

@@ -1,0 +1,152 @@
+"""The executor: a due execution becomes a flow run of its workflow's deployment, exactly one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from uuid import UUID
+
+from flowforge_graph.errors import DispatchError, ExecutorUnavailable, PermanentDispatchError
+from flowforge_graph.executors.prefect.flow_runs import EXECUTION_TAG, TAG, TRIGGER_TAG, WORKFLOW_TAG, execution_id_of
+from flowforge_graph.executors.prefect.server import PrefectFault, PrefectServer, as_uuid
+from flowforge_graph.model import Execution, PrefectRun, Workflow
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import DeploymentResponse
+
+# What makes Prefect's server read a parameter as a template, a variable or JSON instead of as a value.
+_KIND: Final = "__prefect_kind"
+
+
+class PrefectExecutor:
+    """Hands executions over to Prefect: its workers run them, wherever they are.
+
+    Args:
+        server: the connection, which stays open.
+
+    One execution is one flow run, however often it is handed over: the idempotency key is the execution's id within
+    this database, which Prefect keeps unique for each flow. A key with the attempt in it would start a second run
+    after a crash between Prefect's answer and its storing. The run's parameters are the execution's; beside them
+    ``execution_id`` and ``workflow_id``, where the flow has such parameters and they are not given.
+    """
+
+    runs: ClassVar[frozenset[str]] = frozenset({"prefect"})
+
+    def __init__(self, server: PrefectServer) -> None:
+        self._server = server
+        self._namespace = ""
+        self._deployments: dict[str, DeploymentResponse] = {}
+
+    def use_namespace(self, namespace: str) -> None:
+        """Learn how the database calls itself, whose execution ids need be unique in it only."""
+        self._namespace = namespace
+
+    def start(self, execution: Execution, workflow: Workflow) -> str:
+        """Start ``execution`` and answer the id of its flow run, the same one again if it was started before.
+
+        Raises ExecutorUnavailable while Prefect is away, and PermanentDispatchError for what it will never take.
+        """
+        if not isinstance(workflow.run, PrefectRun):
+            raise PermanentDispatchError(f"workflow '{workflow.id}' does not run with Prefect")
+        try:
+            run = self._create(execution, workflow, workflow.run.prefect)
+        except PrefectFault as fault:
+            raise self._dispatch_error(fault, workflow.run.prefect) from fault
+        if execution_id_of(run) != execution.id:
+            raise PermanentDispatchError(
+                f"Prefect answered with flow run {run.id}, which is of another execution: its idempotency key is taken"
+            )
+        return str(run.id)
+
+    def call_off(self, external_id: str) -> None:
+        """Cancel a flow run. Raises DispatchError where Prefect does not answer."""
+        try:
+            cancel(self._server, external_id)
+        except PrefectFault as fault:
+            raise DispatchError(str(fault)) from fault
+
+    def _dispatch_error(self, fault: PrefectFault, name: str) -> DispatchError:
+        if fault.status_code == 404:
+            return PermanentDispatchError(
+                f"Prefect has no deployment '{name}': deploy the flow, or mend the workflow's run, and start it again"
+            )
+        if not fault.may_pass:
+            return PermanentDispatchError(str(fault))
+        if fault.status_code == 500 and self._answers(name):
+            # The server is well: it is this execution that it cannot take, and others need not wait.
+            return DispatchError(str(fault))
+        return ExecutorUnavailable(str(fault))
+
+    def _answers(self, name: str) -> bool:
+        """Whether the server answers another question that needs its database."""
+        try:
+            self._server.ask(lambda client: client.read_deployment_by_name(name))
+        except PrefectFault:
+            return False
+        return True
+
+    def _create(self, execution: Execution, workflow: Workflow, name: str) -> FlowRun:
+        known = self._deployments.get(name)
+        if known is not None:
+            try:
+                return self._create_of(known, execution, workflow)
+            except PrefectFault as fault:
+                # Whoever deploys anew after deleting gets another id under the same name.
+                if fault.status_code != 404:
+                    raise
+        deployment = self._server.ask(lambda client: client.read_deployment_by_name(name))
+        self._deployments[name] = deployment
+        return self._create_of(deployment, execution, workflow)
+
+    def _create_of(self, deployment: DeploymentResponse, execution: Execution, workflow: Workflow) -> FlowRun:
+        deployment_id: UUID = deployment.id
+        return self._server.ask(
+            lambda client: client.create_flow_run_from_deployment(
+                deployment_id,
+                parameters=_parameters(execution, workflow, deployment),
+                tags=_tags(execution, workflow),
+                idempotency_key=f"flowforge:{self._namespace}:{execution.id}",
+            )
+        )
+
+
+def cancel(server: PrefectServer, external_id: str) -> bool:
+    """Ask Prefect to cancel a flow run, which ends at once where it has not started; False where there is no such run.
+
+    Raises PrefectFault.
+    """
+    from prefect.states import Cancelling
+
+    run_id = as_uuid(external_id)
+    if run_id is None:
+        return False
+
+    def ask(client: SyncPrefectClient) -> bool:
+        client.set_flow_run_state(run_id, Cancelling())
+        return True
+
+    return server.find(ask) is not None
+
+
+def _tags(execution: Execution, workflow: Workflow) -> list[str]:
+    by_trigger = [] if execution.trigger_id is None else [TRIGGER_TAG + execution.trigger_id]
+    return [TAG, EXECUTION_TAG + execution.id, WORKFLOW_TAG + workflow.id, *by_trigger]
+
+
+def _parameters(execution: Execution, workflow: Workflow, deployment: DeploymentResponse) -> dict[str, Any]:
+    schema = deployment.parameter_openapi_schema
+    wanted = schema.get("properties", {}) if isinstance(schema, Mapping) else {}
+    offered = {"execution_id": execution.id, "workflow_id": workflow.id}
+    given = {name: _as_value(value) for name, value in execution.parameters.items()}
+    if _KIND in given:
+        raise PermanentDispatchError(f"a parameter of a flow cannot be called {_KIND}: Prefect reads it as its own")
+    return {name: value for name, value in offered.items() if name in wanted} | given
+
+
+def _as_value(value: Any) -> Any:
+    """The value, told so that Prefect's server takes it as it is and renders nothing in it."""
+    text = json.dumps(value)
+    return {_KIND: "json", "value": text} if _KIND in text else value

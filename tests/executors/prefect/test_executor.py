@@ -1,0 +1,215 @@
+"""The executor: one execution is one flow run of its workflow's deployment, however often it is handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from flowforge_graph import DependencyTrigger, TriggerEngine
+from flowforge_graph.executors.prefect import PrefectExecutor, PrefectServer
+from flowforge_graph.testing import FixedClock
+from tests.executors.prefect.flows import deploy, runs_of
+from tests.executors.prefect.proxy import Proxy
+from tests.support.prefect_servers import free_port
+
+MakeEngine = Callable[..., TriggerEngine]
+
+
+def test_a_due_execution_becomes_a_flow_run(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+    """With its parameters and with tags that say whose it is; the run's id is stored, and the lease has ended."""
+    deployment = deploy(prefect)
+    engine = make_engine(executor=PrefectExecutor(prefect))
+    engine.create_workflow("bronze", run={"prefect": deployment})
+    execution = engine.start("bronze", {"day": "2026-01-20"})
+    assert engine.dispatch_due() == 1
+    [run] = runs_of(prefect, deployment)
+    assert run.parameters == {"day": "2026-01-20"}
+    assert set(run.tags) == {"flowforge", f"flowforge-execution:{execution.id}", "flowforge-workflow:bronze"}
+    stored = engine.get_execution(execution.id)
+    assert (stored.status, stored.external_id, stored.attempt) == ("running", str(run.id), 1)
+    assert engine.health().live_claims == 0
+
+
+def test_what_a_trigger_started_names_it(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+    """The downstream execution's run carries the trigger as well."""
+    deployment = deploy(prefect)
+    engine = make_engine(executor=PrefectExecutor(prefect))
+    engine.create_workflow("bronze")
+    engine.create_workflow("silver", run={"prefect": deployment})
+    engine.create_trigger(DependencyTrigger(id="after", workflow_id="silver", depends_on_workflow_id="bronze"))
+    engine.complete("b", "completed", workflow_id="bronze")
+    engine.dispatch_due()
+    [run] = runs_of(prefect, deployment)
+    assert "flowforge-trigger:after" in run.tags
+
+
+def test_the_same_execution_again_is_the_same_run(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+    """A crash between Prefect's answer and its storing, a lost reply, another process: one run."""
+    deployment = deploy(prefect)
+    engine, executor = make_engine(), PrefectExecutor(prefect)
+    workflow = engine.create_workflow("bronze", run={"prefect": deployment})
+    execution = engine.start("bronze")
+    first = executor.start(execution, workflow)
+    again = PrefectExecutor(prefect).start(execution.evolve(attempt=2), workflow)
+    assert (first, len(runs_of(prefect, deployment))) == (again, 1)
+
+
+def test_equal_ids_of_two_databases_are_two_runs(
+    make_engine: MakeEngine, prefect: PrefectServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A database that was thrown away does not answer for the next one."""
+    deployment = deploy(prefect)
+    for _ in range(2):
+        url = f"sqlite:///{tmp_path_factory.mktemp('own') / 'own.db'}"
+        engine = make_engine(url, executor=PrefectExecutor(prefect))
+        engine.create_workflow("bronze", run={"prefect": deployment})
+        engine.start("bronze", execution_id="nightly")
+        engine.dispatch_due()
+    assert len(runs_of(prefect, deployment)) == 2
+
+
+def test_a_missing_deployment_is_a_dead_letter(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+    """Asking again would not help: the execution ends, and says what to do."""
+    engine = make_engine(executor=PrefectExecutor(prefect))
+    engine.create_workflow("bronze", run={"prefect": "nobody/knows"})
+    execution = engine.start("bronze")
+    engine.dispatch_due()
+    ended = engine.get_execution(execution.id)
+    assert (ended.status, ended.reason) == ("failed", "dispatch_failed")
+    assert "Prefect has no deployment 'nobody/knows': deploy the flow" in str(ended.error)
+
+
+def test_a_deployment_made_anew_is_found(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+    """It has the same name and another id than the one that this process knows."""
+    deployment = deploy(prefect)
+    engine = make_engine(executor=PrefectExecutor(prefect))
+    engine.create_workflow("bronze", run={"prefect": deployment})
+    engine.start("bronze")
+    engine.dispatch_due()
+    old = prefect.ask(lambda client: client.read_deployment_by_name(deployment))
+    prefect.ask(lambda client: client.delete_deployment(old.id))
+    deploy(prefect, deployment.split("/")[0])
+    second = engine.start("bronze")
+    engine.dispatch_due()
+    assert engine.get_execution(second.id).status == "running"
+
+
+def test_parameters_that_the_flow_does_not_take_are_a_dead_letter(
+    make_engine: MakeEngine, prefect: PrefectServer
+) -> None:
+    """Prefect's own words are kept."""
+    schema = {"type": "object", "properties": {"day": {"type": "integer"}}, "required": ["day"]}
+    deployment = deploy(prefect, parameter_openapi_schema=schema, enforce_parameter_schema=True)
+    engine = make_engine(executor=PrefectExecutor(prefect))
+    engine.create_workflow("bronze", run={"prefect": deployment})
+    execution = engine.start("bronze", {"day": "today"})
+    engine.dispatch_due()
+    ended = engine.get_execution(execution.id)
+    assert ended.reason == "dispatch_failed"
+    assert "'today' is not of type 'integer'" in str(ended.error)
+
+
+def test_a_flow_that_asks_for_its_execution_is_told(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+    """``execution_id`` and ``workflow_id`` are filled in where the flow has such parameters; what is given stands."""
+    schema = {"type": "object", "properties": {"execution_id": {}, "workflow_id": {}, "day": {}}}
+    deployment = deploy(prefect, parameter_openapi_schema=schema)
+    engine = make_engine(executor=PrefectExecutor(prefect))
+    engine.create_workflow("bronze", run={"prefect": deployment})
+    execution = engine.start("bronze", {"workflow_id": "given"})
+    engine.dispatch_due()
+    [run] = runs_of(prefect, deployment)
+    assert run.parameters == {"execution_id": execution.id, "workflow_id": "given"}
+
+
+def test_parameters_are_values_and_no_templates(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+    """A payload that came from outside must not be rendered by Prefect's server."""
+    deployment = deploy(prefect)
+    engine = make_engine(executor=PrefectExecutor(prefect))
+    engine.create_workflow("bronze", run={"prefect": deployment})
+    hostile = {"note": [{"__prefect_kind": "jinja", "template": "{{ 6 * 7 }}"}], "plain": {"a": [1, None]}}
+    engine.start("bronze", hostile)
+    engine.dispatch_due()
+    [run] = runs_of(prefect, deployment)
+    assert run.parameters == hostile
+
+
+def test_while_prefect_is_away_executions_wait(make_engine: MakeEngine, clock: FixedClock) -> None:
+    """None is lost and none ends, however long it takes: they wait longer and longer, and nobody is asked in vain."""
+    with PrefectServer(f"http://127.0.0.1:{free_port()}/api") as nobody:
+        engine = make_engine(executor=PrefectExecutor(nobody), max_dispatch_failures=2)
+        engine.create_workflow("bronze", run={"prefect": "a/b"})
+        started = [engine.start("bronze") for _ in range(5)]
+        for _ in range(20):
+            assert engine.dispatch_due() == 0
+            clock.advance(120)
+        stored = [engine.get_execution(execution.id) for execution in started]
+    assert {execution.status for execution in stored} == {"pending"}
+    assert {(execution.attempt, execution.dispatch_failures) for execution in stored} == {(0, 0)}
+    assert all("could not be reached" in str(execution.error) for execution in stored)
+
+
+def test_other_runs_are_left_to_others(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+    """Commands wait for an engine with a local executor, and workflows without a run for their host."""
+    engine = make_engine(executor=PrefectExecutor(prefect))
+    engine.create_workflow("command", run={"command": ["true"]})
+    engine.create_workflow("host")
+    for workflow_id in ("command", "host"):
+        engine.start(workflow_id)
+    assert engine.dispatch_due() == 0
+    assert engine.health().pending_due == 2
+
+
+def test_what_is_cancelled_while_it_is_handed_over_does_not_run(
+    make_engine: MakeEngine, prefect: PrefectServer
+) -> None:
+    """The flow run is there already when the cancel comes: it ends before it starts."""
+    deployment = deploy(prefect)
+    engine = make_engine()
+
+    class Cancelling(PrefectExecutor):
+        def start(self, execution: object, workflow: object) -> str:
+            external_id = super().start(execution, workflow)  # type: ignore[arg-type]
+            engine.cancel(execution.id)  # type: ignore[attr-defined]
+            return external_id
+
+    handing_over = make_engine(executor=Cancelling(prefect))
+    handing_over.create_workflow("bronze", run={"prefect": deployment})
+    execution = handing_over.start("bronze")
+    handing_over.dispatch_due()
+    [run] = runs_of(prefect, deployment)
+    assert (engine.get_execution(execution.id).status, run.state.type.value) == ("cancelled", "CANCELLED")
+
+
+def test_an_execution_that_the_server_cannot_take_holds_up_no_other(
+    make_engine: MakeEngine, prefect: PrefectServer
+) -> None:
+    """Prefect answers 500 to this one alone: it is tried again by itself, and counted."""
+    deployment = deploy(prefect)
+    with Proxy(prefect.api_url) as proxy, PrefectServer(proxy.api_url) as server:
+        proxy.refuse(500, containing=b"poison")
+        engine = make_engine(executor=PrefectExecutor(server))
+        engine.create_workflow("bronze", run={"prefect": deployment})
+        poison = engine.start("bronze", {"note": "poison"})
+        others = [engine.start("bronze") for _ in range(3)]
+        assert engine.dispatch_due() == 3
+    assert engine.get_execution(poison.id).dispatch_failures == 1
+    assert {engine.get_execution(other.id).status for other in others} == {"running"}
+
+
+def test_a_lost_reply_is_no_second_run(make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock) -> None:
+    """Prefect has accepted, and the connection is cut before it can say so."""
+    deployment = deploy(prefect)
+    with Proxy(prefect.api_url) as proxy, PrefectServer(proxy.api_url) as server:
+        engine = make_engine(executor=PrefectExecutor(server))
+        engine.create_workflow("bronze", run={"prefect": deployment})
+        executions = [engine.start("bronze") for _ in range(3)]
+        for execution in executions:
+            proxy.cut_replies(1, containing=execution.id.encode())
+        for _ in range(8):
+            engine.dispatch_due()
+            clock.advance(120)
+    runs = runs_of(prefect, deployment)
+    assert {engine.get_execution(execution.id).external_id for execution in executions} == {str(run.id) for run in runs}
+    assert len(runs) == len(executions)
+    assert proxy.cut == len(executions)
