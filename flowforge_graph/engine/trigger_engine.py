@@ -136,6 +136,11 @@ class TriggerEngine:
         self._tokens.record_uses()
         self._context.store.database.close()
 
+    @property
+    def namespace(self) -> str:
+        """How this database calls itself: equal in every process that uses it, and told apart from every other one."""
+        return self._context.store.epoch
+
     def __repr__(self) -> str:
         return f"<TriggerEngine on {self._context.store.database.name}>"
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
 from flowforge_graph.errors import DispatchError, ExecutorUnavailable, PermanentDispatchError
-from flowforge_graph.executors.prefect.flow_runs import EXECUTION_TAG, TAG, TRIGGER_TAG, WORKFLOW_TAG, execution_id_of
+from flowforge_graph.executors.prefect.flow_runs import (
+    DATABASE_TAG,
+    EXECUTION_TAG,
+    TAG,
+    TRIGGER_TAG,
+    WORKFLOW_TAG,
+    execution_id_of,
+)
 from flowforge_graph.executors.prefect.server import PrefectFault, PrefectServer, as_uuid
 from flowforge_graph.model import Execution, PrefectRun, Workflow
 
@@ -107,7 +114,7 @@ class PrefectExecutor:
             lambda client: client.create_flow_run_from_deployment(
                 deployment_id,
                 parameters=_parameters(execution, workflow, deployment),
-                tags=_tags(execution, workflow),
+                tags=_tags(execution, workflow, self._namespace),
                 idempotency_key=f"flowforge:{self._namespace}:{execution.id}",
             )
         )
@@ -131,9 +138,10 @@ def cancel(server: PrefectServer, external_id: str) -> bool:
     return server.find(ask) is not None
 
 
-def _tags(execution: Execution, workflow: Workflow) -> list[str]:
+def _tags(execution: Execution, workflow: Workflow, namespace: str) -> list[str]:
     by_trigger = [] if execution.trigger_id is None else [TRIGGER_TAG + execution.trigger_id]
-    return [TAG, EXECUTION_TAG + execution.id, WORKFLOW_TAG + workflow.id, *by_trigger]
+    by_execution = [EXECUTION_TAG + execution.id, WORKFLOW_TAG + workflow.id, DATABASE_TAG + namespace]
+    return [TAG, *by_execution, *by_trigger]
 
 
 def _parameters(execution: Execution, workflow: Workflow, deployment: DeploymentResponse) -> dict[str, Any]:

@@ -16,6 +16,7 @@ TAG: Final = "flowforge"
 EXECUTION_TAG: Final = "flowforge-execution:"
 TRIGGER_TAG: Final = "flowforge-trigger:"
 WORKFLOW_TAG: Final = "flowforge-workflow:"
+DATABASE_TAG: Final = "flowforge-database:"
 
 # By the type of a final state. A crash, a lost process among them, is a failure; all else is no end: a run that awaits
 # its retry is scheduled, and a paused one goes on.
@@ -48,7 +49,7 @@ def end_of(
 ) -> ExternalEnd | None:
     """The end of a flow run, by its present state or by an earlier one; None where it has not ended.
 
-    ``workflow_id``: of the run's deployment, where the run does not say it itself.
+    ``workflow_id``: the workflow that the run is of.
     """
     is_earlier, state = state is not None, state or run.state
     status = status_of(state)
@@ -59,7 +60,7 @@ def end_of(
         run_count=run.run_count if run_count is None else run_count,
         status=status,
         execution_id=execution_id_of(run),
-        workflow_id=tagged(run.tags, WORKFLOW_TAG) or workflow_id,
+        workflow_id=workflow_id,
         error=None if status == "completed" else state.message,
         duration_ms=None if is_earlier else _duration_ms(run.start_time, run.end_time),
         parameters=run.parameters,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from flowforge_graph.client import CompletionNotice, notify_completion
-from flowforge_graph.executors.prefect.flow_runs import end_of
+from flowforge_graph.executors.prefect.flow_runs import WORKFLOW_TAG, end_of, tagged
 from flowforge_graph.facts import log
 from flowforge_graph.facts.catalogue import CompletionNotNotified
 from flowforge_graph.model import ExternalEnd
@@ -60,7 +60,8 @@ def _stored_end(flow_run: FlowRun, workflow_id: str | None) -> ExternalEnd | Non
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        return end_of(client.read_flow_run(flow_run.id), workflow_id)
+        run = client.read_flow_run(flow_run.id)
+    return end_of(run, tagged(run.tags, WORKFLOW_TAG) or workflow_id)
 
 
 def _tell(

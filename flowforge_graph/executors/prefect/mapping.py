@@ -1,4 +1,4 @@
-"""Which workflow a flow run is of, where the run itself does not say: that of its deployment."""
+"""Whose a flow run is: of which workflow of this database, or of none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flowforge_graph.engine import TriggerEngine
-from flowforge_graph.executors.prefect.flow_runs import WORKFLOW_TAG, tagged
+from flowforge_graph.executors.prefect.flow_runs import DATABASE_TAG, WORKFLOW_TAG, tagged
 from flowforge_graph.executors.prefect.server import PrefectServer
 from flowforge_graph.facts import log
 from flowforge_graph.facts.catalogue import FlowRunNotAdopted
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class MappedWorkflows:
-    """The workflows that run with Prefect, by the deployments that their runs name."""
+    """The workflows that run with Prefect, by the deployments that their runs name.
+
+    Several databases may share a Prefect, and have workflows of equal ids. What one of them started is nobody else's.
+    """
 
     def __init__(self, engine: TriggerEngine, server: PrefectServer) -> None:
         self._engine = engine
@@ -31,16 +34,15 @@ class MappedWorkflows:
         self._workflows = None
 
     def workflow_of(self, run: FlowRun) -> str | None:
-        """The workflow of a flow run: its tag's, where it exists, else its deployment's; None for nobody's.
+        """The workflow of a flow run: the one that we started it for, else its deployment's; None for nobody's.
 
         Of two workflows that name one deployment neither is taken: the run may be either's. That is logged.
         """
-        known = self._known()
-        said = tagged(run.tags, WORKFLOW_TAG)
-        if said is not None and any(said in workflow_ids for workflow_ids in known.values()):
-            return said
+        database = tagged(run.tags, DATABASE_TAG)
+        if database is not None:
+            return tagged(run.tags, WORKFLOW_TAG) if database == self._engine.namespace else None
         name = self._name_of(run.deployment_id)
-        workflow_ids = known.get(name or "", [])
+        workflow_ids = self._known().get(name or "", [])
         if len(workflow_ids) > 1:
             log(FlowRunNotAdopted(flow_run_id=str(run.id), deployment=name or "", workflows=", ".join(workflow_ids)))
         return workflow_ids[0] if len(workflow_ids) == 1 else None

@@ -21,6 +21,7 @@ PAGE: Final = 200
 _HEARTBEAT: Final = "prefect.flow-run.heartbeat"
 _RESOURCE: Final = "prefect.flow-run."
 _RESOURCES_AT_ONCE: Final = 50
+_EVENTS: Final = 50
 
 
 def server_time(server: PrefectServer) -> datetime:
@@ -104,7 +105,7 @@ def _read(
     )
 
 
-def _beating(server: PrefectServer, run_ids: Sequence[str], since: datetime, *, limit: int = PAGE) -> set[str]:
+def _beating(server: PrefectServer, run_ids: Sequence[str], since: datetime, *, limit: int = _EVENTS) -> set[str]:
     from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 
     wanted = EventFilter(

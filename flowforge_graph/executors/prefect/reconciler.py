@@ -14,20 +14,23 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from flowforge_graph.engine import TriggerEngine
-from flowforge_graph.errors import CompletionConflict, DatabaseError, ExecutionConflict, ExecutionNotFound
+from flowforge_graph.errors import CompletionConflict, DatabaseError, ExecutionConflict
 from flowforge_graph.executors.prefect.executor import cancel
-from flowforge_graph.executors.prefect.flow_runs import end_of, ends_of, execution_id_of, status_of
+from flowforge_graph.executors.prefect.flow_runs import end_of, ends_of, status_of
 from flowforge_graph.executors.prefect.mapping import MappedWorkflows
 from flowforge_graph.executors.prefect.queries import beating_since, ended_since, runs_by_id, server_time, states_of
 from flowforge_graph.executors.prefect.server import PrefectFault, PrefectServer, as_uuid
 from flowforge_graph.facts import log
 from flowforge_graph.facts.catalogue import FlowRunMissing, FlowRunSilent, PrefectBack, PrefectNotReconciled
-from flowforge_graph.model import CompletionResult, Execution, ExternalEnd
+from flowforge_graph.model import CompletionResult, EndStatus, Execution, ExternalEnd
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 CURSOR: Final = "prefect"
+FIRST_CURSOR: Final = "prefect.first"
+# An end: the run, how often it was started, and how it ended.
+_Key = tuple[str, int, EndStatus | None]
 _RUNS_AT_ONCE: Final = 200
 _LONGEST_BACKOFF_SECONDS: Final = 30.0
 
@@ -116,17 +119,25 @@ class PrefectReconciler:
 
     def _follow(self, now: datetime, done: Reconciliation) -> None:
         """Record what ended since the cursor, and move it to the last end seen: in Prefect's time, never in ours."""
-        cursor = self._engine.get_cursor(CURSOR)
-        if cursor is None:
-            # What ended before anybody followed is history.
+        cursor, first = self._engine.get_cursor(CURSOR), self._engine.get_cursor(FIRST_CURSOR)
+        if cursor is None or first is None:
+            self._engine.advance_cursor(FIRST_CURSOR, now)
             self._engine.advance_cursor(CURSOR, now)
-            cursor = now
-        # Of a server whose clock was set back, the ends of today lie before the cursor.
-        since = min(cursor, now) - self._overlap
+            cursor = first = now
+        since = _where_to_begin(cursor, first, now, self._overlap)
         runs = ended_since(self._server, since)
         self._ends.tell(runs, done, forget_before=since)
         if runs and (last := runs[-1].end_time) is not None and last > cursor:
             self._engine.advance_cursor(CURSOR, last)
+
+
+def _where_to_begin(cursor: datetime, first: datetime, now: datetime, overlap: timedelta) -> datetime:
+    """The earliest end to look for. What ended before anybody followed is history, the overlap included.
+
+    Of a server whose clock was set back, the ends of today lie before the cursor, and perhaps before the first one.
+    """
+    since = min(cursor, now) - overlap
+    return max(since, first) if first <= now else since
 
 
 class _Ends:
@@ -136,18 +147,20 @@ class _Ends:
         self._engine = engine
         self._server = server
         self._workflows = MappedWorkflows(engine, server)
-        self._told: dict[tuple[str, int, str], datetime | None] = {}
+        self._told: dict[_Key, datetime | None] = {}
 
     def tell(self, runs: Iterable[FlowRun], done: Reconciliation, *, forget_before: datetime | None = None) -> None:
         """Tell of these runs' ends, in their order. Raises PrefectFault and DatabaseError; then tell them again."""
-        new = {key: run for run in runs if (key := _key(run)) not in self._told}
+        new = [run for run in runs if (str(run.id), run.run_count, status_of(run.state)) not in self._told]
         if new:
             self._workflows.forget()
-            ends = [end for run in new.values() for end in self._ends_of(run)]
+            ends = [end for run in new for end in self._ends_of(run) if (*end.key, end.status) not in self._told]
             answers = self._engine.record_external_ends(ends)
             done.ends += sum(isinstance(answer, CompletionResult) for answer in answers)
             done.conflicts += sum(isinstance(answer, CompletionConflict) for answer in answers)
-            self._told.update((key, run.end_time) for key, run in new.items())
+            end_times = {str(run.id): run.end_time for run in new}
+            self._told.update(((*end.key, end.status), end_times[end.external_id]) for end in ends)
+            self._told.update(((str(run.id), run.run_count, status_of(run.state)), run.end_time) for run in new)
         if forget_before is not None:
             self._told = {
                 key: end_time for key, end_time in self._told.items() if end_time is None or end_time >= forget_before
@@ -155,23 +168,12 @@ class _Ends:
 
     def _ends_of(self, run: FlowRun) -> list[ExternalEnd]:
         workflow_id = self._workflows.workflow_of(run)
-        if workflow_id is None and not self._is_ours(run):
+        if workflow_id is None:
             return []
         if run.run_count > 1:
             return ends_of(run, states_of(self._server, run), workflow_id)
         end = end_of(run, workflow_id)
         return [] if end is None else [end]
-
-    def _is_ours(self, run: FlowRun) -> bool:
-        """Whether it carries an execution of this database: its workflow may be gone, or run elsewhere by now."""
-        execution_id = execution_id_of(run)
-        if execution_id is None:
-            return False
-        try:
-            self._engine.get_execution(execution_id)
-        except ExecutionNotFound:
-            return False
-        return True
 
 
 class _Running:
@@ -249,10 +251,6 @@ class _Running:
         while page := self._engine.list_running_elsewhere(after_seq=after, limit=_RUNS_AT_ONCE):
             yield page
             after = page[-1].seq
-
-
-def _key(run: FlowRun) -> tuple[str, int, str]:
-    return (str(run.id), run.run_count, run.state.type.value if run.state else "")
 
 
 def _has_run_long(run: FlowRun, since: datetime) -> bool:

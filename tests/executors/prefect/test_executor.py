@@ -9,29 +9,30 @@ import pytest
 from flowforge_graph import DependencyTrigger, TriggerEngine
 from flowforge_graph.executors.prefect import PrefectExecutor, PrefectServer
 from flowforge_graph.testing import FixedClock
-from tests.executors.prefect.flows import deploy, runs_of
+from tests.executors.prefect.flows import deploy, dispatch_all, runs_of
 from tests.executors.prefect.proxy import Proxy
 from tests.support.prefect_servers import free_port
 
 MakeEngine = Callable[..., TriggerEngine]
 
 
-def test_a_due_execution_becomes_a_flow_run(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+def test_a_due_execution_becomes_a_flow_run(make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock) -> None:
     """With its parameters and with tags that say whose it is; the run's id is stored, and the lease has ended."""
     deployment = deploy(prefect)
     engine = make_engine(executor=PrefectExecutor(prefect))
     engine.create_workflow("bronze", run={"prefect": deployment})
     execution = engine.start("bronze", {"day": "2026-01-20"})
-    assert engine.dispatch_due() == 1
+    assert dispatch_all(engine, clock) == 1
     [run] = runs_of(prefect, deployment)
     assert run.parameters == {"day": "2026-01-20"}
-    assert set(run.tags) == {"flowforge", f"flowforge-execution:{execution.id}", "flowforge-workflow:bronze"}
+    whose = {"execution": execution.id, "workflow": "bronze", "database": engine.namespace}
+    assert set(run.tags) == {"flowforge", *(f"flowforge-{kind}:{identifier}" for kind, identifier in whose.items())}
     stored = engine.get_execution(execution.id)
     assert (stored.status, stored.external_id, stored.attempt) == ("running", str(run.id), 1)
     assert engine.health().live_claims == 0
 
 
-def test_what_a_trigger_started_names_it(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+def test_what_a_trigger_started_names_it(make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock) -> None:
     """The downstream execution's run carries the trigger as well."""
     deployment = deploy(prefect)
     engine = make_engine(executor=PrefectExecutor(prefect))
@@ -39,7 +40,7 @@ def test_what_a_trigger_started_names_it(make_engine: MakeEngine, prefect: Prefe
     engine.create_workflow("silver", run={"prefect": deployment})
     engine.create_trigger(DependencyTrigger(id="after", workflow_id="silver", depends_on_workflow_id="bronze"))
     engine.complete("b", "completed", workflow_id="bronze")
-    engine.dispatch_due()
+    dispatch_all(engine, clock)
     [run] = runs_of(prefect, deployment)
     assert "flowforge-trigger:after" in run.tags
 
@@ -56,7 +57,7 @@ def test_the_same_execution_again_is_the_same_run(make_engine: MakeEngine, prefe
 
 
 def test_equal_ids_of_two_databases_are_two_runs(
-    make_engine: MakeEngine, prefect: PrefectServer, tmp_path_factory: pytest.TempPathFactory
+    make_engine: MakeEngine, prefect: PrefectServer, tmp_path_factory: pytest.TempPathFactory, clock: FixedClock
 ) -> None:
     """A database that was thrown away does not answer for the next one."""
     deployment = deploy(prefect)
@@ -65,38 +66,40 @@ def test_equal_ids_of_two_databases_are_two_runs(
         engine = make_engine(url, executor=PrefectExecutor(prefect))
         engine.create_workflow("bronze", run={"prefect": deployment})
         engine.start("bronze", execution_id="nightly")
-        engine.dispatch_due()
+        dispatch_all(engine, clock)
     assert len(runs_of(prefect, deployment)) == 2
 
 
-def test_a_missing_deployment_is_a_dead_letter(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+def test_a_missing_deployment_is_a_dead_letter(
+    make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock
+) -> None:
     """Asking again would not help: the execution ends, and says what to do."""
     engine = make_engine(executor=PrefectExecutor(prefect))
     engine.create_workflow("bronze", run={"prefect": "nobody/knows"})
     execution = engine.start("bronze")
-    engine.dispatch_due()
+    dispatch_all(engine, clock)
     ended = engine.get_execution(execution.id)
     assert (ended.status, ended.reason) == ("failed", "dispatch_failed")
     assert "Prefect has no deployment 'nobody/knows': deploy the flow" in str(ended.error)
 
 
-def test_a_deployment_made_anew_is_found(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+def test_a_deployment_made_anew_is_found(make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock) -> None:
     """It has the same name and another id than the one that this process knows."""
     deployment = deploy(prefect)
     engine = make_engine(executor=PrefectExecutor(prefect))
     engine.create_workflow("bronze", run={"prefect": deployment})
     engine.start("bronze")
-    engine.dispatch_due()
+    dispatch_all(engine, clock)
     old = prefect.ask(lambda client: client.read_deployment_by_name(deployment))
     prefect.ask(lambda client: client.delete_deployment(old.id))
     deploy(prefect, deployment.split("/")[0])
     second = engine.start("bronze")
-    engine.dispatch_due()
+    dispatch_all(engine, clock)
     assert engine.get_execution(second.id).status == "running"
 
 
 def test_parameters_that_the_flow_does_not_take_are_a_dead_letter(
-    make_engine: MakeEngine, prefect: PrefectServer
+    make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock
 ) -> None:
     """Prefect's own words are kept."""
     schema = {"type": "object", "properties": {"day": {"type": "integer"}}, "required": ["day"]}
@@ -104,32 +107,36 @@ def test_parameters_that_the_flow_does_not_take_are_a_dead_letter(
     engine = make_engine(executor=PrefectExecutor(prefect))
     engine.create_workflow("bronze", run={"prefect": deployment})
     execution = engine.start("bronze", {"day": "today"})
-    engine.dispatch_due()
+    dispatch_all(engine, clock)
     ended = engine.get_execution(execution.id)
     assert ended.reason == "dispatch_failed"
     assert "'today' is not of type 'integer'" in str(ended.error)
 
 
-def test_a_flow_that_asks_for_its_execution_is_told(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+def test_a_flow_that_asks_for_its_execution_is_told(
+    make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock
+) -> None:
     """``execution_id`` and ``workflow_id`` are filled in where the flow has such parameters; what is given stands."""
     schema = {"type": "object", "properties": {"execution_id": {}, "workflow_id": {}, "day": {}}}
     deployment = deploy(prefect, parameter_openapi_schema=schema)
     engine = make_engine(executor=PrefectExecutor(prefect))
     engine.create_workflow("bronze", run={"prefect": deployment})
     execution = engine.start("bronze", {"workflow_id": "given"})
-    engine.dispatch_due()
+    dispatch_all(engine, clock)
     [run] = runs_of(prefect, deployment)
     assert run.parameters == {"execution_id": execution.id, "workflow_id": "given"}
 
 
-def test_parameters_are_values_and_no_templates(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+def test_parameters_are_values_and_no_templates(
+    make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock
+) -> None:
     """A payload that came from outside must not be rendered by Prefect's server."""
     deployment = deploy(prefect)
     engine = make_engine(executor=PrefectExecutor(prefect))
     engine.create_workflow("bronze", run={"prefect": deployment})
     hostile = {"note": [{"__prefect_kind": "jinja", "template": "{{ 6 * 7 }}"}], "plain": {"a": [1, None]}}
     engine.start("bronze", hostile)
-    engine.dispatch_due()
+    dispatch_all(engine, clock)
     [run] = runs_of(prefect, deployment)
     assert run.parameters == hostile
 
@@ -161,7 +168,7 @@ def test_other_runs_are_left_to_others(make_engine: MakeEngine, prefect: Prefect
 
 
 def test_what_is_cancelled_while_it_is_handed_over_does_not_run(
-    make_engine: MakeEngine, prefect: PrefectServer
+    make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock
 ) -> None:
     """The flow run is there already when the cancel comes: it ends before it starts."""
     deployment = deploy(prefect)
@@ -176,15 +183,15 @@ def test_what_is_cancelled_while_it_is_handed_over_does_not_run(
     handing_over = make_engine(executor=Cancelling(prefect))
     handing_over.create_workflow("bronze", run={"prefect": deployment})
     execution = handing_over.start("bronze")
-    handing_over.dispatch_due()
+    dispatch_all(handing_over, clock)
     [run] = runs_of(prefect, deployment)
     assert (engine.get_execution(execution.id).status, run.state.type.value) == ("cancelled", "CANCELLED")
 
 
 def test_an_execution_that_the_server_cannot_take_holds_up_no_other(
-    make_engine: MakeEngine, prefect: PrefectServer
+    make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock
 ) -> None:
-    """Prefect answers 500 to this one alone: it is tried again by itself, and counted."""
+    """Prefect answers 500 to this one alone: it is tried again by itself, and given up."""
     deployment = deploy(prefect)
     with Proxy(prefect.api_url) as proxy, PrefectServer(proxy.api_url) as server:
         proxy.refuse(500, containing=b"poison")
@@ -192,8 +199,8 @@ def test_an_execution_that_the_server_cannot_take_holds_up_no_other(
         engine.create_workflow("bronze", run={"prefect": deployment})
         poison = engine.start("bronze", {"note": "poison"})
         others = [engine.start("bronze") for _ in range(3)]
-        assert engine.dispatch_due() == 3
-    assert engine.get_execution(poison.id).dispatch_failures == 1
+        assert dispatch_all(engine, clock) == 3
+    assert engine.get_execution(poison.id).reason == "dispatch_failed"
     assert {engine.get_execution(other.id).status for other in others} == {"running"}
 
 
