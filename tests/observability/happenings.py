@@ -18,6 +18,7 @@ from flowforge_graph import (
     CycleError,
     DispatchError,
     EventTrigger,
+    ExecutorUnavailable,
     LeaseLost,
     PermanentDispatchError,
     ScheduledTrigger,
@@ -31,7 +32,7 @@ from flowforge_graph.executors import LocalExecutor
 from flowforge_graph.executors.local import commands
 from flowforge_graph.executors.local.locks import ExecutionLock, private_folder
 from flowforge_graph.facts import Fact, catalogue
-from flowforge_graph.model import Claim
+from flowforge_graph.model import Claim, Execution, Workflow
 from flowforge_graph.storage import sqlite
 from flowforge_graph.storage.tokens import TokenRows
 from flowforge_graph.testing import FixedClock, MemoryDeployments, RecordingExecutor
@@ -170,6 +171,38 @@ def executor_broke(world: World) -> Said:
     engine.start("A", execution_id="one")
     engine.dispatch_due()
     return {"execution_id": "one"}
+
+
+def executor_out(world: World) -> Said:
+    engine = world.engine("A", executor=RecordingExecutor([ExecutorUnavailable("nobody there")]))
+    for number in range(3):
+        engine.start("A", execution_id=str(number))
+    engine.dispatch_due()
+    return {"executions": 3, "error": "nobody there"}
+
+
+def executor_back(world: World) -> Said:
+    engine = world.engine("A", executor=RecordingExecutor([ExecutorUnavailable("nobody there")] * 2))
+    engine.start("A")
+    for _ in range(3):
+        engine.dispatch_due()
+        world.clock.advance(minutes=2)
+    return {"times": 2}
+
+
+def not_called_off(world: World) -> Said:
+    class Stubborn(RecordingExecutor):
+        def start(self, execution: Execution, workflow: Workflow) -> str:
+            engine.cancel(execution.id)
+            return super().start(execution, workflow)
+
+        def call_off(self, external_id: str) -> None:
+            raise DispatchError(f"{external_id} goes on")
+
+    engine = world.engine("A", executor=Stubborn())
+    engine.start("A", execution_id="one")
+    engine.dispatch_due()
+    return {"execution_id": "one", "error": "external-one goes on"}
 
 
 def lease_lost(world: World) -> Said:
@@ -531,6 +564,9 @@ HAPPENINGS: Mapping[type[Fact], Callable[[World], Said]] = {
     catalogue.CancelRequested: cancel_requested,
     catalogue.DispatchFailed: dispatch_failed,
     catalogue.ExecutorBroke: executor_broke,
+    catalogue.ExecutorOut: executor_out,
+    catalogue.ExecutorBack: executor_back,
+    catalogue.NotCalledOff: not_called_off,
     catalogue.LeaseLost: lease_lost,
     catalogue.LeaseTakenOver: taken_over,
     catalogue.LeasesNotRenewed: not_renewed,
