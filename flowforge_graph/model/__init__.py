@@ -4,7 +4,6 @@ from flowforge_graph.model.answers import (
     DependencyGraph,
     DependencyLink,
     DependencyValidation,
-    Deployment,
     Health,
     PruneResult,
     ScheduleDrop,
@@ -13,6 +12,13 @@ from flowforge_graph.model.answers import (
     WorkflowDeletion,
 )
 from flowforge_graph.model.completions import Completion, CompletionResult, ReasonCode, Verdict
+from flowforge_graph.model.deployments import (
+    Deployment,
+    DeploymentDrift,
+    DeploymentRepair,
+    DriftKind,
+    ScheduleDifference,
+)
 from flowforge_graph.model.events import Event, EventPage
 from flowforge_graph.model.executions import END_STATUSES, STATUSES, Claim, EndStatus, Execution, ExecutionStatus
 from flowforge_graph.model.tokens import SCOPES, NewToken, Scope, Token, TokenState
@@ -54,6 +60,9 @@ __all__ = [
     "DependencyTrigger",
     "DependencyValidation",
     "Deployment",
+    "DeploymentDrift",
+    "DeploymentRepair",
+    "DriftKind",
     "EndStatus",
     "Event",
     "EventPage",
@@ -68,6 +77,7 @@ __all__ = [
     "PythonRun",
     "ReasonCode",
     "Run",
+    "ScheduleDifference",
     "ScheduleDrop",
     "ScheduleOwner",
     "ScheduledTrigger",
