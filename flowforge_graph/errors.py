@@ -39,6 +39,7 @@ __all__ = [
     "DatabaseUnreachable",
     "DeploymentError",
     "DeploymentNotFound",
+    "DeploymentsUnreachable",
     "DiagramTooLarge",
     "DispatchError",
     "DuplicateTrigger",
@@ -277,6 +278,10 @@ class DeploymentError(_Sentence, RuntimeError):
         super().__init__(message)
         self.args = (message, details)
         self.details = details
+
+
+class DeploymentsUnreachable(DeploymentError):
+    """Prefect does not answer now; trying again later may help."""
 
 
 # What a flow hears.

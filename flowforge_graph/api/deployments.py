@@ -12,7 +12,7 @@ from flowforge_graph.api.refusals import refusal
 from flowforge_graph.api.requests import TriggerId, WorkflowId
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.errors import DeploymentError
-from flowforge_graph.wire import DeploymentDocument
+from flowforge_graph.wire import DeploymentDocument, deployment_sentence
 
 
 class DeploymentRoutes:
@@ -36,14 +36,16 @@ class DeploymentRoutes:
             deployment = self._engine.sync_deployment(trigger_id)
         except DeploymentError as error:
             return refusal(error, 500)
-        return _answer(DeploymentDocument.of(deployment), f"synchronised deployment '{deployment.name}'")
+        done = f"synchronised deployment '{deployment.name}'"
+        return _answer(DeploymentDocument.of(deployment), deployment_sentence(deployment, done))
 
     def get_deployment(self, workflow_id: WorkflowId, trigger_id: TriggerId) -> Response:
         """Prefect's deployment of a scheduled trigger."""
         trigger_of(self._engine, workflow_id=workflow_id, trigger_id=trigger_id)
         deployment = self._engine.get_deployment(trigger_id)
         state = "paused" if deployment.paused else "active"
-        return _answer(DeploymentDocument.of(deployment), f"deployment '{deployment.name}' is {state}")
+        sentence = deployment_sentence(deployment, f"deployment '{deployment.name}' is {state}")
+        return _answer(DeploymentDocument.of(deployment), sentence)
 
     def delete_deployment(self, workflow_id: WorkflowId, trigger_id: TriggerId) -> Response:
         """Delete Prefect's deployment of a scheduled trigger; again and again, if need be."""

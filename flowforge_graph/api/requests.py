@@ -9,7 +9,7 @@ from fastapi import Body, Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 from pydantic.alias_generators import to_camel
 
-from flowforge_graph.model import MAX_DELAY_MINUTES, Condition, EndStatus, TriggerType
+from flowforge_graph.model import MAX_DELAY_MINUTES, Condition, EndStatus, ScheduleOwner, TriggerType
 from flowforge_graph.model.ids import MAX_ID_LENGTH, checked_id, checked_name
 from flowforge_graph.model.json_values import checked_json_object
 
@@ -89,6 +89,7 @@ class _NewTrigger(RequestBody):
 class _NoSchedule(RequestBody):
     cron_expression: None = None
     timezone: None = None
+    schedule_owner: None = None
 
 
 class _NoDependency(RequestBody):
@@ -114,6 +115,7 @@ class NewScheduledTrigger(_NoDependency, _NoEvent, _NewTrigger):
     trigger_type: Literal["scheduled"]
     cron_expression: Cron
     timezone: Zone | None = Field(default=None, description="an IANA name; UTC where it is left out")
+    schedule_owner: ScheduleOwner | None = Field(default=None, description="who starts it; engine where it is left out")
 
 
 class NewDependencyTrigger(_NoSchedule, _NoEvent, _NewTrigger):
@@ -173,6 +175,7 @@ class TriggerChanges(RequestBody):
     enabled: bool | None = None
     cron_expression: Cron | None = None
     timezone: Zone | None = None
+    schedule_owner: ScheduleOwner | None = None
     depends_on_workflow_id: Id | None = None
     dependency_condition: Condition | None = None
     delay_minutes: DelayMinutes | None = None

@@ -66,6 +66,7 @@ class TriggerRoutes:
             self.validate_dependency
         )
         read.get(trigger, **answers(TriggerAnswer, 404), **tags)(self.get_trigger)
+        read.get(f"{trigger}/preview", **answers(PreviewDocument, 400, 404), **tags)(self.preview_trigger)
         read.get(f"{trigger}/history", **answers(HistoryDocument, 400, 404), **tags)(self.get_history)
         write.post(triggers, **answers(TriggerAnswer, 400, 404, 409, 413, status_code=201), **tags)(self.create_trigger)
         write.put(trigger, **answers(TriggerAnswer, 400, 404, 409, 413), **tags)(self.update_trigger)
@@ -119,6 +120,16 @@ class TriggerRoutes:
         self._engine.get_workflow(workflow_id)
         preview = self._engine.preview_schedule(cron, timezone, count=min(count, MOST_NEXT_RUNS))
         return answer(PreviewDocument.of(preview))
+
+    def preview_trigger(
+        self,
+        workflow_id: WorkflowId,
+        trigger_id: TriggerId,
+        count: Annotated[int, Query(ge=1, description=f"more than {MOST_NEXT_RUNS} counts as {MOST_NEXT_RUNS}")] = 5,
+    ) -> Response:
+        """The next runs of a stored schedule, by the rule of its owner: the engine, or Prefect."""
+        self._trigger_of(workflow_id, trigger_id)
+        return answer(PreviewDocument.of(self._engine.preview_trigger(trigger_id, count=min(count, MOST_NEXT_RUNS))))
 
     def get_dependencies(
         self,

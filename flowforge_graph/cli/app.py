@@ -8,6 +8,7 @@ import typer
 
 from flowforge_graph.cli import (
     definitions,
+    deployments,
     doctor,
     executions,
     graph,
@@ -55,6 +56,7 @@ for module, help_text in (
     (executions, "Executions: the runs of workflows."),
     (graph, "The graph of dependency triggers."),
     (schedule, "Schedules."),
+    (deployments, "Prefect's deployments of scheduled triggers."),
     (tokens, "API tokens: who may call the API."),
 ):
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=help_text)

@@ -42,6 +42,7 @@ _CODES: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (errors.TriggerNotFound, ExitCode.NOT_FOUND),
     (errors.ExecutionNotFound, ExitCode.NOT_FOUND),
     (errors.TokenNotFound, ExitCode.NOT_FOUND),
+    (errors.DeploymentNotFound, ExitCode.NOT_FOUND),
     (errors.InvalidTrigger, ExitCode.BAD_INPUT),
     (errors.InvalidWorkflow, ExitCode.BAD_INPUT),
     (errors.InvalidExecution, ExitCode.BAD_INPUT),

@@ -12,11 +12,12 @@ from urllib.parse import unquote
 
 from flowforge_graph.cli.exits import Refusal, say, without_password
 from flowforge_graph.cli.output import print_json
+from flowforge_graph.cli.prefect import prefect_if_needed
 from flowforge_graph.cli.text import shown
 
 if TYPE_CHECKING:
     from flowforge_graph.engine import TriggerEngine
-    from flowforge_graph.engine.protocols import Executor
+    from flowforge_graph.engine.protocols import Deployments, Executor
 
 IN_MEMORY = "sqlite://"
 _URL = re.compile(r"(sqlite|postgresql)(\+\w+)?://")
@@ -38,8 +39,12 @@ class Session:
             show()
 
     @contextmanager
-    def engine(self, executor: Executor | None = None, *, may_create: bool = False) -> Iterator[TriggerEngine]:
+    def engine(
+        self, executor: Executor | None = None, *, may_create: bool = False, deployments: Deployments | None = None
+    ) -> Iterator[TriggerEngine]:
         """The engine on this session's database, closed at the end.
+
+        Without ``deployments``, those of the Prefect that ``PREFECT_API_URL`` names, asked only where it is needed.
 
         Only a command that brings workflows or tokens into being may create a SQLite file, or our tables in a database
         that has none (``may_create``). Any other finds it as empty as it would be, and leaves nothing behind.
@@ -47,7 +52,11 @@ class Session:
         _refuse_other_urls(self.database)
         from flowforge_graph.engine import TriggerEngine
 
-        with TriggerEngine(self._existing_or(may_create=may_create), executor=executor) as engine:
+        url = self._existing_or(may_create=may_create)
+        with (
+            prefect_if_needed() as late,
+            TriggerEngine(url, executor=executor, deployments=deployments or late) as engine,
+        ):
             yield engine
 
     @property

@@ -1,4 +1,4 @@
-"""``triggers list``, ``create``, ``update``, ``delete``, ``enable``, ``disable`` and ``history``."""
+"""``triggers list``, ``create``, ``update``, ``delete``, ``enable``, ``disable``, ``preview`` and ``history``."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 Kind = Literal["manual", "scheduled", "dependency", "event"]
 ConditionName = Literal["on_success", "on_failure", "on_completion"]
 PolicyName = Literal["latest", "all", "skip"]
+OwnerName = Literal["engine", "prefect"]
 
 NameOption = Annotated[str | None, typer.Option("--name", metavar="NAME", help="A name shown to people.")]
 CronOption = Annotated[str | None, typer.Option("--cron", metavar="CRON", help="When a scheduled trigger fires.")]
 ZoneOption = Annotated[str | None, typer.Option("--timezone", metavar="ZONE", help="Its IANA time zone. [UTC]")]
 PolicyOption = Annotated[
     PolicyName | None, typer.Option("--misfire-policy", help="What of missed fire times is started. [latest]")
+]
+OwnerOption = Annotated[
+    OwnerName | None, typer.Option("--owner", help="Who starts a scheduled trigger: this engine, or Prefect. [engine]")
 ]
 UpstreamOption = Annotated[
     str | None, typer.Option("--depends-on", metavar="WORKFLOW", help="The upstream of a dependency trigger.")
@@ -48,7 +52,12 @@ EventConfigOption = Annotated[
 # The options of each kind beside the common ones, and the field that each sets; the first one is needed.
 _OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "manual": {},
-    "scheduled": {"--cron": "cron_expression", "--timezone": "timezone", "--misfire-policy": "misfire_policy"},
+    "scheduled": {
+        "--cron": "cron_expression",
+        "--timezone": "timezone",
+        "--misfire-policy": "misfire_policy",
+        "--owner": "schedule_owner",
+    },
     "dependency": {
         "--depends-on": "depends_on_workflow_id",
         "--condition": "dependency_condition",
@@ -74,6 +83,9 @@ def register(app: typer.Typer) -> None:
     command(app, "delete", examples=["triggers delete TRIGGER"])(delete)
     command(app, "enable", examples=["triggers enable TRIGGER"])(enable)
     command(app, "disable", examples=["triggers disable TRIGGER"])(disable)
+    command(app, "preview", examples=["triggers preview TRIGGER", "triggers preview TRIGGER --count 20 --json"])(
+        preview
+    )
     command(app, "history", examples=["triggers history TRIGGER", "triggers history TRIGGER --limit 50 --json"])(
         history
     )
@@ -105,6 +117,7 @@ def create(
     cron: CronOption = None,
     timezone: ZoneOption = None,
     misfire_policy: PolicyOption = None,
+    owner: OwnerOption = None,
     depends_on: UpstreamOption = None,
     condition: ConditionOption = None,
     delay_minutes: DelayOption = None,
@@ -122,6 +135,7 @@ def create(
         cron=cron,
         timezone=timezone,
         misfire_policy=misfire_policy,
+        owner=owner,
         depends_on=depends_on,
         condition=condition,
         delay_minutes=delay_minutes,
@@ -145,6 +159,7 @@ def update(
     cron: CronOption = None,
     timezone: ZoneOption = None,
     misfire_policy: PolicyOption = None,
+    owner: OwnerOption = None,
     depends_on: UpstreamOption = None,
     condition: ConditionOption = None,
     delay_minutes: DelayOption = None,
@@ -156,6 +171,7 @@ def update(
         cron=cron,
         timezone=timezone,
         misfire_policy=misfire_policy,
+        owner=owner,
         depends_on=depends_on,
         condition=condition,
         delay_minutes=delay_minutes,
@@ -199,6 +215,30 @@ def disable(session: Session, trigger: TriggerArgument) -> None:
         _answer(session, engine, engine.disable_trigger(trigger), "disabled")
 
 
+def preview(
+    session: Session,
+    trigger: TriggerArgument,
+    count: Annotated[
+        int, typer.Option("--count", metavar="N", parser=whole_number(at_least=1, at_most=1000), help="How many runs.")
+    ] = 5,
+) -> None:
+    """Show when a stored schedule fires next.
+
+    By the rule of its owner. Prefect's needs the extra and a server, as 'deployments' do.
+    """
+    from flowforge_graph.schedules import zone
+    from flowforge_graph.wire import PreviewDocument
+
+    with session.engine() as engine:
+        shown_runs = engine.preview_trigger(trigger, count=count)
+    where = zone(shown_runs.timezone)
+    lines = [run.astimezone(where).isoformat() for run in shown_runs.next_runs]
+    session.answer(
+        {"success": True, **PreviewDocument.of(shown_runs).as_json()},
+        lambda: print_lines([f"{shown_runs.description} ({shown_runs.timezone})", *lines]),
+    )
+
+
 def history(
     session: Session,
     trigger: TriggerArgument,
@@ -225,6 +265,7 @@ def _given_options(
     cron: str | None,
     timezone: str | None,
     misfire_policy: str | None,
+    owner: str | None,
     depends_on: str | None,
     condition: str | None,
     delay_minutes: int | None,
@@ -235,6 +276,7 @@ def _given_options(
         "--cron": cron,
         "--timezone": timezone,
         "--misfire-policy": misfire_policy,
+        "--owner": owner,
         "--depends-on": depends_on,
         "--condition": condition,
         "--delay-minutes": delay_minutes,

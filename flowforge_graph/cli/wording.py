@@ -23,7 +23,8 @@ def trigger_rule(trigger: AnyTrigger) -> str:
     """What starts the trigger's workflow: ``on_success of bronze, after 5 minutes``."""
     match trigger.trigger_type:
         case "scheduled":
-            rule = f"schedule '{trigger.cron_expression}' {trigger.timezone}"
+            owner = " of Prefect's" if trigger.schedule_owner == "prefect" else ""
+            rule = f"schedule '{trigger.cron_expression}' {trigger.timezone}{owner}"
         case "dependency":
             rule = _dependency(trigger.dependency_condition, trigger.depends_on_workflow_id, trigger.delay_minutes)
         case "event":

@@ -254,13 +254,20 @@ def _planned(trigger: ScheduledTrigger, stored: AnyTrigger | None, now: datetime
     assert planned_until is not None
     return trigger.evolve(
         planned_until=planned_until,
-        next_run_at=next_fire_time(trigger, after=planned_until) if trigger.enabled else None,
+        next_run_at=_next_run(trigger, after=planned_until),
         last_run_at=stored.last_run_at if isinstance(stored, ScheduledTrigger) else None,
     )
 
 
 def _rhythm(trigger: ScheduledTrigger) -> tuple[str, ...]:
     return (trigger.cron_expression, trigger.timezone, trigger.schedule_owner)
+
+
+def _next_run(trigger: ScheduledTrigger, *, after: datetime) -> datetime | None:
+    """When the engine will start it. What Prefect owns fires by Prefect's rule, which is asked for a preview only."""
+    if not trigger.enabled or trigger.schedule_owner != "engine":
+        return None
+    return next_fire_time(trigger, after=after)
 
 
 def next_fire_time(trigger: ScheduledTrigger, *, after: datetime) -> datetime | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
 
 from flowforge_graph.model import Deployment, EndStatus, Execution, ScheduledTrigger, Workflow
+from flowforge_graph.schedules import CronExpression
 
 
 class Clock(Protocol):
@@ -73,25 +75,34 @@ class Renewal:
 
 
 class Deployments(Protocol):
-    """The deployments that Prefect has of scheduled triggers.
+    """The deployments that Prefect has of scheduled triggers. Whose they are is the engine's to decide.
 
-    Everything raises DeploymentError where Prefect does not answer.
+    Everything raises DeploymentError for what Prefect refuses, DeploymentsUnreachable where it does not answer now.
     """
 
-    def sync(self, trigger: ScheduledTrigger, workflow: Workflow) -> Deployment:
-        """Create or update the deployment of a trigger, whole."""
+    def plan(self, trigger: ScheduledTrigger, workflow: Workflow) -> Deployment:
+        """The deployment as it should be, a copy of the workflow's own with this trigger's schedule. Changes nothing.
 
-    def find(self, trigger_id: str) -> Deployment | None:
-        """The deployment of a trigger as Prefect has it, None where it has none."""
+        Raises DeploymentError where the workflow has no deployment to copy.
+        """
 
-    def delete(self, trigger_id: str) -> bool:
-        """Delete the deployment of a trigger; False where there was none."""
+    def put(self, planned: Deployment, workflow: Workflow, *, over: Deployment | None) -> Deployment:
+        """Make the planned deployment, or bring ``over``, one of the same name and flow, to it: whole."""
 
-    def pause(self, trigger_id: str) -> Deployment | None:
-        """Let it start nothing more by itself; None where there is none."""
+    def stored(self, trigger_id: str | None = None) -> list[Deployment]:
+        """All deployments of a trigger's name, whoever made them, in whichever flow; of any trigger without one."""
 
-    def resume(self, trigger_id: str) -> Deployment | None:
-        """Let it start by its schedule again; None where there is none."""
+    def delete(self, deployment: Deployment) -> bool:
+        """Delete it; False where it was gone."""
+
+    def pause(self, deployment: Deployment) -> Deployment | None:
+        """Let it start nothing more by itself; None where it was gone."""
+
+    def resume(self, deployment: Deployment) -> Deployment | None:
+        """Let it start by its active schedule again; None where it was gone."""
+
+    def fire_times(self, expression: CronExpression, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+        """When Prefect's own rule fires, strictly after an instant, ascending, in UTC."""
 
 
 class ExecutionHost(Protocol):

@@ -17,6 +17,7 @@ from flowforge_graph.engine.completions import Completions
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.definition_writes import DefinitionWrites
 from flowforge_graph.engine.definitions import Definitions
+from flowforge_graph.engine.deployment_following import FollowedDefinitions
 from flowforge_graph.engine.deployments import DeploymentSync
 from flowforge_graph.engine.dispatch import Dispatcher, HeldExecutions
 from flowforge_graph.engine.external_ends import ExternalEnds
@@ -42,6 +43,8 @@ from flowforge_graph.model import (
     DependencyGraph,
     DependencyValidation,
     Deployment,
+    DeploymentDrift,
+    DeploymentRepair,
     EndStatus,
     EventPage,
     Execution,
@@ -102,9 +105,14 @@ class TriggerEngine:
         )
         self._context = context = Context(store=store, live=LiveGraph(store), clock=self._clock, settings=numbers)
         settlements = Settlements(context)
-        self._definitions = Definitions(context, DefinitionWrites(context, settlements))
-        self._questions = Questions(context)
-        self._deployments = DeploymentSync(context, self._questions, deployments)
+        definitions = Definitions(context, DefinitionWrites(context, settlements))
+        self._questions = questions = Questions(context)
+        self._deployments = sync = DeploymentSync(context, questions, deployments)
+        self._definitions: Definitions | FollowedDefinitions = definitions
+        if deployments is not None:
+            self._definitions = FollowedDefinitions(
+                definitions, context, questions=questions, sync=sync, prefect=deployments
+            )
         self._starts = Starts(context)
         self._completions = Completions(context, settlements)
         self._external_ends = ExternalEnds(context, settlements)
@@ -241,7 +249,8 @@ class TriggerEngine:
     def update_trigger(self, trigger_id: str, **changes: Any) -> AnyTrigger:
         """Change the given fields (None clears an optional one), checked as if the trigger were gone.
 
-        Raises TriggerNotFound, InvalidTrigger, InvalidSchedule, CycleError, DuplicateTrigger, WorkflowNotFound.
+        Raises TriggerNotFound, InvalidTrigger, InvalidSchedule, CycleError, DuplicateTrigger, WorkflowNotFound; and
+        DeploymentError, nothing changed, where a schedule goes from Prefect to the engine and Prefect does not let go.
         """
         return self._definitions.update_trigger(trigger_id, changes)
 
@@ -251,15 +260,11 @@ class TriggerEngine:
 
     def enable_trigger(self, trigger_id: str) -> AnyTrigger:
         """Enable a trigger; a schedule is planned from now on. Raises TriggerNotFound."""
-        return self._with_deployment(self._definitions.update_trigger(trigger_id, {"enabled": True}))
+        return self._definitions.update_trigger(trigger_id, {"enabled": True})
 
     def disable_trigger(self, trigger_id: str) -> AnyTrigger:
         """Disable a trigger: it stays an edge of the graph and starts nothing. Raises TriggerNotFound."""
-        return self._with_deployment(self._definitions.update_trigger(trigger_id, {"enabled": False}))
-
-    def _with_deployment(self, trigger: AnyTrigger) -> AnyTrigger:
-        self._deployments.follow(trigger)
-        return trigger
+        return self._definitions.update_trigger(trigger_id, {"enabled": False})
 
     def get_trigger_history(self, trigger_id: str, limit: int = 10) -> list[Execution]:
         """The newest ``limit`` executions that this trigger started, newest first; also of one deleted since.
@@ -287,12 +292,23 @@ class TriggerEngine:
         """
         return preview_schedule(cron_expression, timezone, count=count, start=start or self._clock.now())
 
+    def preview_trigger(self, trigger_id: str, count: int = 5, start: datetime | None = None) -> SchedulePreview:
+        """The next ``count`` fire times of a stored schedule, by the rule of its owner, the engine or Prefect.
+
+        ``start``: as of :meth:`preview_schedule`, which it raises as; TriggerNotFound, InvalidTrigger for another
+        kind, and DeploymentError for a schedule of Prefect's where none is connected.
+        """
+        return self._deployments.preview(trigger_id, count, start)
+
     # Deployments of scheduled triggers, where a Prefect is connected
 
     def sync_deployment(self, trigger_id: str) -> Deployment:
-        """Create or update Prefect's deployment of a scheduled trigger.
+        """Create or update Prefect's deployment of a scheduled trigger, whole; active if Prefect owns the schedule.
 
-        Raises TriggerNotFound, InvalidTrigger for another kind, and DeploymentError where Prefect does not answer.
+        Its ``differences`` say which fire times of the next 400 days only one of the two schedulers has.
+
+        Raises TriggerNotFound, InvalidTrigger for another kind, and DeploymentError where Prefect does not answer or
+        the workflow runs on no deployment that could be copied.
         """
         return self._deployments.sync(trigger_id)
 
@@ -303,6 +319,28 @@ class TriggerEngine:
     def delete_deployment(self, trigger_id: str) -> bool:
         """Delete Prefect's deployment of a scheduled trigger; False where there was none. Raises as the sync."""
         return self._deployments.delete(trigger_id)
+
+    def pause_deployment(self, trigger_id: str) -> Deployment:
+        """Let Prefect start nothing more by itself of a trigger, which stays enabled: :meth:`check_deployments` tells.
+
+        Raises as :meth:`get_deployment`.
+        """
+        return self._deployments.pause(trigger_id)
+
+    def resume_deployment(self, trigger_id: str) -> Deployment:
+        """Undo a pause. Raises as :meth:`get_deployment`, and InvalidTrigger for a disabled trigger."""
+        return self._deployments.resume(trigger_id)
+
+    def check_deployments(self) -> list[DeploymentDrift]:
+        """Everything in which Prefect's deployments differ from what is stored. Raises DeploymentError."""
+        return self._deployments.check()
+
+    def repair_deployments(self) -> list[DeploymentRepair]:
+        """Mend what :meth:`check_deployments` finds; answers what was done about each trigger, or why nothing was.
+
+        Raises DeploymentError where the deployments cannot be looked at.
+        """
+        return self._deployments.repair()
 
     # The graph
 

@@ -461,11 +461,31 @@ class TriggerDeleted(Fact):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentSynchronised(Fact):
+    """Prefect's deployment of a scheduled trigger was made, or brought to what is stored."""
+
+    event = "deployment.synchronised"
+    sentence = "Prefect deployment %(deployment_id)s of trigger %(trigger_id)s is as stored"
+    trigger_id: str
+    deployment_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentDeleted(Fact):
+    """Prefect's deployment of a scheduled trigger was deleted, and with it the runs that waited for their time."""
+
+    event = "deployment.deleted"
+    sentence = "Prefect deployment %(deployment_id)s of trigger %(trigger_id)s was deleted"
+    trigger_id: str
+    deployment_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeploymentNotFollowed(Fact):
-    """A trigger was enabled or disabled and Prefect did not answer: its deployment is as it was before."""
+    """A trigger was changed and its Prefect deployment was not: `deployments repair` brings it to what is stored."""
 
     event = "deployment.not_followed"
-    sentence = "the Prefect deployment of trigger %(trigger_id)s was not paused or resumed: %(error)s"
+    sentence = "the Prefect deployment of trigger %(trigger_id)s did not follow its change: %(error)s"
     level = logging.WARNING
     trigger_id: str
     error: str
@@ -802,6 +822,8 @@ CATALOGUE: Final[tuple[type[Fact], ...]] = (
     TriggerCreated,
     TriggerChanged,
     TriggerDeleted,
+    DeploymentSynchronised,
+    DeploymentDeleted,
     DeploymentNotFollowed,
     PrefectNotReconciled,
     PrefectBack,

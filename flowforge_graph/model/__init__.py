@@ -4,7 +4,6 @@ from flowforge_graph.model.answers import (
     DependencyGraph,
     DependencyLink,
     DependencyValidation,
-    Deployment,
     Health,
     PruneResult,
     ScheduleDrop,
@@ -13,6 +12,13 @@ from flowforge_graph.model.answers import (
     WorkflowDeletion,
 )
 from flowforge_graph.model.completions import Completion, CompletionResult, ReasonCode, Verdict
+from flowforge_graph.model.deployments import (
+    Deployment,
+    DeploymentDrift,
+    DeploymentRepair,
+    DriftKind,
+    ScheduleDifference,
+)
 from flowforge_graph.model.events import Event, EventPage
 from flowforge_graph.model.executions import END_STATUSES, STATUSES, Claim, EndStatus, Execution, ExecutionStatus
 from flowforge_graph.model.external_runs import ExternalEnd, RecordedEnd
@@ -55,6 +61,9 @@ __all__ = [
     "DependencyTrigger",
     "DependencyValidation",
     "Deployment",
+    "DeploymentDrift",
+    "DeploymentRepair",
+    "DriftKind",
     "EndStatus",
     "Event",
     "EventPage",
@@ -71,6 +80,7 @@ __all__ = [
     "ReasonCode",
     "RecordedEnd",
     "Run",
+    "ScheduleDifference",
     "ScheduleDrop",
     "ScheduleOwner",
     "ScheduledTrigger",

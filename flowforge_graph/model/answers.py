@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flowforge_graph.model.values import Instant, Value
 
 
@@ -81,21 +79,6 @@ class Health(Value):
     running: int
     live_claims: int
     dead_letters: int
-
-
-class Deployment(Value):
-    """What Prefect has of a scheduled trigger: the deployment ``name`` (``flowforge-trigger-{trigger_id}``).
-
-    ``details`` is whatever else Prefect says of it, as JSON.
-    """
-
-    id: str
-    name: str
-    trigger_id: str
-    cron_expression: str | None = None
-    timezone: str | None = None
-    paused: bool = False
-    details: dict[str, Any] | None = None
 
 
 class TickResult(Value):

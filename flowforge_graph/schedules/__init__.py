@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from flowforge_graph.schedules.cron import ALIASES, CronExpression
 from flowforge_graph.schedules.descriptions import describe
+from flowforge_graph.schedules.differences import ClockChange, FireTimeDifference, compare_rules
 from flowforge_graph.schedules.misfire import (
     MISFIRE_POLICIES,
     DroppedFires,
@@ -29,15 +30,18 @@ from flowforge_graph.schedules.zones import zone, zone_names, zone_names_of_coun
 __all__ = [
     "ALIASES",
     "MISFIRE_POLICIES",
+    "ClockChange",
     "CronExpression",
     "DropReason",
     "DroppedFires",
     "FirePlan",
+    "FireTimeDifference",
     "MisfirePolicy",
     "SchedulePreview",
     "aware",
     "calculate_next_run",
     "calculate_next_runs",
+    "compare_rules",
     "describe",
     "fire_times",
     "first_fire_time_after",

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from flowforge_graph.errors import DeploymentError
-from flowforge_graph.model import Deployment, Execution, ScheduledTrigger, Workflow, as_instant
+from flowforge_graph.errors import DeploymentError, DeploymentsUnreachable
+from flowforge_graph.model import Deployment, Execution, PrefectRun, ScheduledTrigger, Workflow, as_instant
+from flowforge_graph.schedules import CronExpression, fire_times
+from flowforge_graph.schedules.differences import Rule
 
 
 class FixedClock:
@@ -76,58 +81,83 @@ class MemoryDeployments:
     """Keeps the deployments of scheduled triggers in memory, as a Prefect would. Thread-safe.
 
     Attributes:
-        stored: the deployments, by trigger id.
+        kept: the deployments, by their id.
+        bases: what the deployments that workflows run on say, by ``flow/deployment``; whatever is named and not in it
+            says nothing. A workflow that runs on none counts as one that runs on ``<its id>/default``.
+        missing: those of them that Prefect does not have.
+        rule: when a schedule fires by Prefect's rule; by ours until a test replaces it.
         fault: what Prefect answers to everything from now on; None where it is well.
     """
 
     def __init__(self) -> None:
-        self.stored: dict[str, Deployment] = {}
+        self.kept: dict[str, Deployment] = {}
+        self.bases: dict[str, dict[str, Any]] = {}
+        self.missing: set[str] = set()
+        self.rule: Rule = fire_times
         self.fault: str | None = None
         self._lock = threading.Lock()
 
-    def sync(self, trigger: ScheduledTrigger, workflow: Workflow) -> Deployment:
-        """Store the deployment of a trigger. Raises DeploymentError where a fault is set."""
-        return self._put(
-            Deployment(
-                id=f"deployment-{trigger.id}",
-                name=f"flowforge-trigger-{trigger.id}",
-                trigger_id=trigger.id,
-                cron_expression=trigger.cron_expression,
-                timezone=trigger.timezone,
-                paused=not trigger.enabled,
-                details={"workflow": workflow.id},
-            )
+    def plan(self, trigger: ScheduledTrigger, workflow: Workflow) -> Deployment:
+        """The deployment as it should be. Raises DeploymentError where the workflow's is missing or a fault is set."""
+        self.meet_fault()
+        base = workflow.run.prefect if isinstance(workflow.run, PrefectRun) else f"{workflow.id}/default"
+        if base in self.missing:
+            raise DeploymentError(f"Prefect has no deployment '{base}'")
+        return Deployment(
+            id=None,
+            name=f"flowforge-trigger-{trigger.id}",
+            trigger_id=trigger.id,
+            workflow_id=workflow.id,
+            flow_id=base.partition("/")[0],
+            cron_expression=trigger.cron_expression,
+            timezone=trigger.timezone,
+            schedule_active=trigger.schedule_owner == "prefect",
+            paused=not trigger.enabled,
+            details=dict(self.bases.get(base, {})),
         )
 
-    def find(self, trigger_id: str) -> Deployment | None:
-        """The deployment of a trigger. Raises DeploymentError where a fault is set."""
-        self._meet_fault()
-        return self.stored.get(trigger_id)
-
-    def delete(self, trigger_id: str) -> bool:
-        """Forget the deployment of a trigger. Raises DeploymentError where a fault is set."""
-        self._meet_fault()
+    def put(self, planned: Deployment, workflow: Workflow, *, over: Deployment | None) -> Deployment:
+        """Store the planned deployment. Raises DeploymentError where a fault is set."""
+        self.meet_fault()
         with self._lock:
-            return self.stored.pop(trigger_id, None) is not None
+            put = planned.evolve(id=f"{planned.flow_id}/{planned.name}")
+            self.kept[f"{put.id}"] = put
+        return put
 
-    def pause(self, trigger_id: str) -> Deployment | None:
+    def stored(self, trigger_id: str | None = None) -> list[Deployment]:
+        """The deployments of a trigger, or all. Raises DeploymentError where a fault is set."""
+        self.meet_fault()
+        with self._lock:
+            return [kept for kept in self.kept.values() if trigger_id in (None, kept.trigger_id)]
+
+    def delete(self, deployment: Deployment) -> bool:
+        """Forget it. Raises DeploymentError where a fault is set."""
+        self.meet_fault()
+        with self._lock:
+            return self.kept.pop(f"{deployment.id}", None) is not None
+
+    def pause(self, deployment: Deployment) -> Deployment | None:
         """Pause it. Raises DeploymentError where a fault is set."""
-        return self._set_paused(trigger_id, paused=True)
+        return self._set_paused(deployment, paused=True)
 
-    def resume(self, trigger_id: str) -> Deployment | None:
+    def resume(self, deployment: Deployment) -> Deployment | None:
         """Resume it. Raises DeploymentError where a fault is set."""
-        return self._set_paused(trigger_id, paused=False)
+        return self._set_paused(deployment, paused=False)
 
-    def _set_paused(self, trigger_id: str, *, paused: bool) -> Deployment | None:
-        deployment = self.find(trigger_id)
-        return None if deployment is None else self._put(deployment.evolve(paused=paused))
+    def fire_times(self, expression: CronExpression, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+        """When a schedule fires by ``rule``."""
+        return iter(self.rule(expression, zone, after))
 
-    def _put(self, deployment: Deployment) -> Deployment:
-        self._meet_fault()
-        with self._lock:
-            self.stored[deployment.trigger_id] = deployment
-        return deployment
-
-    def _meet_fault(self) -> None:
+    def meet_fault(self) -> None:
+        """Raise DeploymentsUnreachable where a fault is set."""
         if self.fault is not None:
-            raise DeploymentError("Prefect did not answer", self.fault)
+            raise DeploymentsUnreachable("Prefect did not answer", self.fault)
+
+    def _set_paused(self, deployment: Deployment, *, paused: bool) -> Deployment | None:
+        self.meet_fault()
+        with self._lock:
+            kept = self.kept.get(f"{deployment.id}")
+            if kept is None:
+                return None
+            self.kept[f"{deployment.id}"] = changed = kept.evolve(paused=paused)
+            return changed

@@ -1,6 +1,12 @@
 """What a JSON reader sees, on the command line and over REST: camelCase, instants as Unix seconds. Value → document."""
 
-from flowforge_graph.wire.deployments import DeploymentDocument
+from flowforge_graph.wire.deployments import (
+    DeploymentDocument,
+    DriftDocument,
+    RepairDocument,
+    ScheduleDifferenceDocument,
+    deployment_sentence,
+)
 from flowforge_graph.wire.documents import Document, unix_seconds
 from flowforge_graph.wire.events import EventDocument
 from flowforge_graph.wire.executions import (
@@ -30,10 +36,13 @@ __all__ = [
     "DependencyLinkDocument",
     "DeploymentDocument",
     "Document",
+    "DriftDocument",
     "EventDocument",
     "ExecutionDocument",
     "HistoryDocument",
     "PreviewDocument",
+    "RepairDocument",
+    "ScheduleDifferenceDocument",
     "SkippedDocument",
     "TokenDocument",
     "TriggerDocument",
@@ -44,6 +53,7 @@ __all__ = [
     "WholeExecutionDocument",
     "WorkflowDocument",
     "completion_sentence",
+    "deployment_sentence",
     "run_document",
     "unix_seconds",
 ]

@@ -32,27 +32,16 @@ AWAY = "prefect is away"
 class Deployments(MemoryDeployments):
     away = set()
 
-    def sync(self, trigger, workflow):
+    def plan(self, trigger, workflow):
         if trigger.trigger_name == AWAY:
             self.away.add(trigger.id)
             raise DeploymentError("Prefect does not answer", "connection refused")
-        return super().sync(trigger, workflow)
+        return super().plan(trigger, workflow)
 
-    def find(self, trigger_id):
-        self.meet(trigger_id)
-        return super().find(trigger_id)
-
-    def delete(self, trigger_id):
-        self.meet(trigger_id)
-        return super().delete(trigger_id)
-
-    def _set_paused(self, trigger_id, *, paused):
-        self.meet(trigger_id)
-        return super()._set_paused(trigger_id, paused=paused)
-
-    def meet(self, trigger_id):
+    def stored(self, trigger_id=None):
         if trigger_id in self.away:
             raise DeploymentError("Prefect does not answer", "connection refused")
+        return super().stored(trigger_id)
 
 flowforge_graph.engine.TriggerEngine = functools.partial(
     flowforge_graph.engine.TriggerEngine, deployments=Deployments()

@@ -212,6 +212,9 @@ _UNSAYABLE: dict[str, tuple[str, ...]] = {
         ),
         ("trigger '.*' is of type .*: only scheduled ones have a deployment",),
     ),
+    "GET /api/workflows/{workflow_id}/triggers/{trigger_id}/preview": (
+        "trigger '.*' is of type .*: only scheduled ones have",
+    ),
     # A cycle; and in a trigger's event configuration what no database stores.
     "POST /api/workflows/{workflow_id}/triggers": (".* would be a cycle", _FLOAT, _UNSTORABLE),
     # Which fields a trigger has depends on its kind, which is stored.

@@ -483,6 +483,22 @@ def pruned(world: World) -> Said:
     return {"before": world.clock.now(), "cascades": 1, "executions": 1, "verdicts": 1}
 
 
+def deployment_synchronised(world: World) -> Said:
+    engine = world.engine("A", deployments=MemoryDeployments())
+    trigger = engine.create_trigger(ScheduledTrigger(workflow_id="A", cron_expression="0 2 * * *"))
+    deployment = engine.sync_deployment(trigger.id)
+    return {"trigger_id": trigger.id, "deployment_id": deployment.id}
+
+
+def deployment_deleted(world: World) -> Said:
+    engine = world.engine("A", deployments=MemoryDeployments())
+    trigger = engine.create_trigger(ScheduledTrigger(workflow_id="A", cron_expression="0 2 * * *"))
+    deployment = engine.sync_deployment(trigger.id)
+    for was_there in (True, False):
+        assert engine.delete_deployment(trigger.id) is was_there
+    return {"trigger_id": trigger.id, "deployment_id": deployment.id}
+
+
 def deployment_not_followed(world: World) -> Said:
     deployments = MemoryDeployments()
     engine = world.engine("A", deployments=deployments)
@@ -587,6 +603,8 @@ HAPPENINGS: Mapping[type[Fact], Callable[[World], Said]] = {
     catalogue.TriggerCreated: trigger_created,
     catalogue.TriggerChanged: trigger_changed,
     catalogue.TriggerDeleted: trigger_deleted,
+    catalogue.DeploymentSynchronised: deployment_synchronised,
+    catalogue.DeploymentDeleted: deployment_deleted,
     catalogue.DeploymentNotFollowed: deployment_not_followed,
     catalogue.TriggerNotEvaluated: not_evaluated,
     catalogue.TriggerSpoilt: spoilt,

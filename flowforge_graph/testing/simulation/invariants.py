@@ -433,7 +433,8 @@ def schedules_are_planned(change: Transition) -> Iterator[str]:
         expected = change.run.now if begins else None if before is None else before.planned_until
         if change.run.step.action != "tick" and trigger.planned_until != expected:
             yield f"{trigger.id} is planned until {trigger.planned_until}, not {expected}"
-        next_run_at = next_fire_time(trigger, after=int(trigger.planned_until or 0)) if trigger.enabled else None
+        is_planned = trigger.enabled and trigger.schedule_owner == "engine"
+        next_run_at = next_fire_time(trigger, after=int(trigger.planned_until or 0)) if is_planned else None
         if trigger.next_run_at != next_run_at:
             yield f"{trigger.id} runs next at {trigger.next_run_at}, not {next_run_at}"
 
