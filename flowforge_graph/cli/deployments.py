@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         "sync",
         examples=[
             "deployments sync TRIGGER",
-            "deployments sync TRIGGER --prefect-api http://host:4200/api --json",
+            "deployments sync TRIGGER --prefect-api http://host:4200/api",
         ],
     )(sync)
     command(app, "info", examples=["deployments info TRIGGER"])(info)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flowforge_graph.cli.api_server import ApiOptions, ApiServer
 from flowforge_graph.cli.exits import ExitCode, Refusal, say, without_password
 from flowforge_graph.cli.interrupts import Interrupts
 from flowforge_graph.cli.logs import show_as_json, show_more, show_servers_errors
+from flowforge_graph.cli.prefect import PREFECT_VARIABLE, connected_prefect
 from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import count, duration, instant, shown
 from flowforge_graph.cli.wording import why_started
@@ -25,24 +27,35 @@ from flowforge_graph.facts import log
 from flowforge_graph.facts.catalogue import ServeNotice, ServeTrouble
 from flowforge_graph.model import Execution
 
+if TYPE_CHECKING:
+    from flowforge_graph.engine.protocols import Deployments
+    from flowforge_graph.executors.prefect.server import PrefectServer
+
 # The longest between two looks at schedules, at what others completed, and at signals.
 _STEP_SECONDS: Final = 0.5
 _LONGEST_BACKOFF_SECONDS: Final = 30.0
 _LONGEST_TURN_SECONDS: Final = 60.0
 
 
-def serve_until_stopped(session: Session, *, api: ApiOptions | None, grace_seconds: float, as_json: bool) -> int:
+def serve_until_stopped(
+    session: Session, *, api: ApiOptions | None, prefect_api: str | None, grace_seconds: float, as_json: bool
+) -> int:
     """Serve until SIGTERM or Ctrl-C; return the exit code. ``as_json``: log each fact as a JSON object."""
     if as_json:
         show_as_json()
     show_more(logging.INFO if as_json else logging.WARNING)
     show_servers_errors()
     executor, clock = LocalExecutor(), SystemClock()
-    with Interrupts() as interrupts, session.engine(executor, may_create=True) as engine:
+    with (
+        Interrupts() as interrupts,
+        _prefect(prefect_api) as prefect,
+        session.engine(executor, may_create=True, deployments=_deployments(prefect)) as engine,
+    ):
         server = Server(engine, executor, clock, interrupts, as_json=as_json)
-        with _api(engine, api, server.hindrance) as listening:
+        with _api(engine, api, server.hindrance) as listening, _prefect_side(engine, prefect, session, server):
             where = f", API on {listening.url}" if listening else ""
-            server.log(f"serving {without_password(shown(session.database))}{where}; Ctrl-C stops")
+            there = f", Prefect at {prefect.api_url}" if prefect else ""
+            server.log(f"serving {without_password(shown(session.database))}{where}{there}; Ctrl-C stops")
             server.serve(goes_on=lambda: listening is None or listening.is_alive)
             # Flows that run elsewhere still tell of their ends meanwhile.
             server.wait_for_what_runs(grace_seconds)
@@ -50,6 +63,37 @@ def serve_until_stopped(session: Session, *, api: ApiOptions | None, grace_secon
                 raise Refusal("the API has ended by itself, so that nobody is answered: start again", ExitCode.FAILED)
     server.log("stopped")
     return ExitCode.INTERRUPTED if interrupts.received == signal.SIGINT else ExitCode.OK
+
+
+@contextmanager
+def _prefect(api_url: str | None) -> Iterator[PrefectServer | None]:
+    """The Prefect that is named, by option or environment; None where none is."""
+    if api_url is None and not os.environ.get(PREFECT_VARIABLE):
+        yield None
+        return
+    with connected_prefect(api_url) as server:
+        yield server
+
+
+def _deployments(server: PrefectServer | None) -> Deployments | None:
+    if server is None:
+        return None
+    from flowforge_graph.executors.prefect.deployments import PrefectDeployments
+
+    return PrefectDeployments(server)
+
+
+@contextmanager
+def _prefect_side(
+    engine: TriggerEngine, prefect: PrefectServer | None, session: Session, server: Server
+) -> Iterator[None]:
+    if prefect is None:
+        yield
+        return
+    from flowforge_graph.cli.prefect_side import prefect_side
+
+    with prefect_side(engine, prefect, session.accepted_url, server.log_of_prefect):
+        yield
 
 
 @contextmanager
@@ -98,6 +142,11 @@ class Server:
             log(ServeNotice(notice=message))
         else:
             say(f"{instant(self._clock.now())} {shown(message)}")
+
+    def log_of_prefect(self, message: str) -> None:
+        """One line of what happens on Prefect; left to the facts where they are the log."""
+        if not self._as_json:
+            self.log(message)
 
     def serve(self, *, goes_on: Callable[[], bool] = lambda: True) -> None:
         """Tick and dispatch until a signal comes, or ``goes_on`` says that it has no use any more."""

@@ -615,6 +615,10 @@ class TriggerEngine:
         """
         self._dispatcher.wait(timeout)
 
+    def wake(self) -> None:
+        """Let :meth:`wait` return, in whatever thread it waits: another one knows of something due."""
+        self._context.wake.call()
+
     def next_available_at(self, roots: Collection[str] | None = None) -> datetime | None:
         """When the next pending execution may start, None if none is pending."""
         return self._questions.next_available_at(roots)

@@ -1,0 +1,93 @@
+"""The Prefect side of ``serve``: hands over what runs there and follows its ends, in threads and an engine of its own.
+
+A Prefect that is slow or away keeps neither schedules nor what runs on this machine waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final
+
+from flowforge_graph.engine import TriggerEngine
+from flowforge_graph.errors import DatabaseError
+from flowforge_graph.facts import Fact, log
+from flowforge_graph.facts.catalogue import (
+    CompletionRecorded,
+    End,
+    ExecutionCreated,
+    ExecutionStarted,
+    ScheduleFired,
+    ServeTrouble,
+)
+
+if TYPE_CHECKING:
+    from flowforge_graph.executors.prefect import PrefectServer
+
+# The longest between two looks at what other processes made due.
+_STEP_SECONDS: Final = 0.5
+_BACKOFF_SECONDS: Final = 5.0
+_LONGEST_STOP_SECONDS: Final = 15.0
+# What may make executions due for the other engine of this process.
+_STIRRING: Final = (CompletionRecorded, ExecutionCreated, ScheduleFired)
+
+
+@contextmanager
+def prefect_side(
+    engine: TriggerEngine, server: PrefectServer, database: str, say: Callable[[str], None]
+) -> Iterator[None]:
+    """Serve Prefect while the block runs, beside ``engine`` on the same database. ``say`` takes lines for people."""
+    from flowforge_graph.executors.prefect import PrefectExecutor, PrefectReconciler
+
+    stop = threading.Event()
+    with ExitStack() as opened:
+        own = opened.enter_context(TriggerEngine(database, executor=PrefectExecutor(server)))
+        _wake_each_other(engine, own)
+        own.subscribe(lambda fact: _tell(fact, say))
+        threads = [
+            threading.Thread(target=_hand_over_until, args=(own, stop), name="prefect-dispatch", daemon=True),
+            threading.Thread(
+                target=PrefectReconciler(own, server).run_until, args=(stop,), name="prefect-reconcile", daemon=True
+            ),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            own.wake()
+            for thread in threads:
+                thread.join(_LONGEST_STOP_SECONDS)
+
+
+def _hand_over_until(engine: TriggerEngine, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            engine.dispatch_due()
+            engine.wait(_STEP_SECONDS)
+        except DatabaseError as error:
+            log(ServeTrouble(retry_seconds=round(_BACKOFF_SECONDS), error=str(error)))
+            stop.wait(_BACKOFF_SECONDS)
+
+
+def _wake_each_other(one: TriggerEngine, other: TriggerEngine) -> None:
+    """What one engine records may be due on the other: nobody waits for the next look."""
+
+    def waking(engine: TriggerEngine) -> Callable[[Fact], None]:
+        return lambda fact: engine.wake() if isinstance(fact, _STIRRING) else None
+
+    one.subscribe(waking(other))
+    other.subscribe(waking(one))
+
+
+def _tell(fact: Fact, say: Callable[[str], None]) -> None:
+    match fact:
+        case ExecutionStarted():
+            say(f"handed {fact.workflow_id} to Prefect, execution {fact.execution_id}, flow run {fact.external_id}")
+        case End():
+            why = f": {fact.error}" if fact.error else ""
+            say(f"{fact.status} {fact.workflow_id} on Prefect, execution {fact.execution_id}{why}")
+        case _:
+            pass
