@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 # Nothing takes so long; whatever does hangs.
 HANG_SECONDS = 120.0
 _MAIN = "\nimport sys\nfrom flowforge_graph.cli import main\nsys.exit(main())\n"
-_URL = re.compile(r"API on (http://[^\s;]+);")
+_URL = re.compile(r"API on (http://[^\s;,]+)[;,]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,7 +37,8 @@ class PrefectExecutor:
     One execution is one flow run, however often it is handed over: the idempotency key is the execution's id within
     this database, which Prefect keeps unique for each flow. A key with the attempt in it would start a second run
     after a crash between Prefect's answer and its storing. The run's parameters are the execution's; beside them
-    ``execution_id`` and ``workflow_id``, where the flow has such parameters and they are not given.
+    ``execution_id``, ``workflow_id``, ``trigger_type``, ``attempt``, ``root_execution_id``, ``upstream_execution_id``
+    and ``fire_time`` (ISO 8601), where the flow has a parameter of that name and it is not given.
     """
 
     runs: ClassVar[frozenset[str]] = frozenset({"prefect"})
@@ -113,7 +114,7 @@ class PrefectExecutor:
         return self._server.ask(
             lambda client: client.create_flow_run_from_deployment(
                 deployment_id,
-                parameters=_parameters(execution, workflow, deployment),
+                parameters=_parameters(execution, deployment),
                 tags=_tags(execution, workflow, self._namespace),
                 idempotency_key=f"flowforge:{self._namespace}:{execution.id}",
             )
@@ -144,14 +145,26 @@ def _tags(execution: Execution, workflow: Workflow, namespace: str) -> list[str]
     return [TAG, *by_execution, *by_trigger]
 
 
-def _parameters(execution: Execution, workflow: Workflow, deployment: DeploymentResponse) -> dict[str, Any]:
+def _parameters(execution: Execution, deployment: DeploymentResponse) -> dict[str, Any]:
     schema = deployment.parameter_openapi_schema
     wanted = schema.get("properties", {}) if isinstance(schema, Mapping) else {}
-    offered = {"execution_id": execution.id, "workflow_id": workflow.id}
     given = {name: _as_value(value) for name, value in execution.parameters.items()}
     if _KIND in given:
         raise PermanentDispatchError(f"a parameter of a flow cannot be called {_KIND}: Prefect reads it as its own")
-    return {name: value for name, value in offered.items() if name in wanted} | given
+    return {name: value for name, value in _offered(execution).items() if name in wanted} | given
+
+
+def _offered(execution: Execution) -> dict[str, Any]:
+    """What an execution knows of itself, by the names that a local command finds in its environment."""
+    return {
+        "execution_id": execution.id,
+        "workflow_id": execution.workflow_id,
+        "trigger_type": execution.trigger_type,
+        "attempt": execution.attempt,
+        "root_execution_id": execution.root_execution_id,
+        "upstream_execution_id": execution.upstream_execution_id,
+        "fire_time": None if execution.fire_time is None else execution.fire_time.isoformat(),
+    }
 
 
 def _as_value(value: Any) -> Any:
