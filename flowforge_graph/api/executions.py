@@ -82,8 +82,8 @@ class ExecutionRoutes:
 
     def get_execution(self, execution_id: ExecutionId) -> Response:
         """One execution with its captured output."""
-        execution = self._engine.get_execution(execution_id)
-        return answer(WholeExecutionAnswer(execution=WholeExecutionDocument.of(execution)))
+        execution, end = self._engine.get_execution(execution_id), self._engine.get_external_end(execution_id)
+        return answer(WholeExecutionAnswer(execution=WholeExecutionDocument.of(execution, end)))
 
     def get_verdicts(self, execution_id: ExecutionId) -> Response:
         """What each trigger answered to this execution's completion, in creation order."""

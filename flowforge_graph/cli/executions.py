@@ -13,7 +13,7 @@ from flowforge_graph.cli.session import Session
 from flowforge_graph.cli.text import duration, instant, last_lines
 
 if TYPE_CHECKING:
-    from flowforge_graph.model import Execution, Verdict
+    from flowforge_graph.model import Execution, RecordedEnd, Verdict
 
 StatusName = Literal["pending", "running", "completed", "failed", "cancelled"]
 TriggerTypeName = Literal["manual", "scheduled", "dependency", "event"]
@@ -57,12 +57,13 @@ def show(session: Session, execution: ExecutionArgument) -> None:
 
     with session.engine() as engine:
         found, verdicts = engine.get_execution(execution), engine.get_verdicts(execution)
+        end = engine.get_external_end(execution)
     session.answer(
         {
-            "execution": WholeExecutionDocument.of(found).as_json(),
+            "execution": WholeExecutionDocument.of(found, end).as_json(),
             "verdicts": [VerdictDocument.of(verdict).as_json() for verdict in verdicts],
         },
-        lambda: print_lines(_described(found, verdicts)),
+        lambda: print_lines(_described(found, verdicts, end)),
     )
 
 
@@ -93,7 +94,7 @@ def _print_table(executions: Sequence[Execution]) -> None:
     print_table(("EXECUTION", "WORKFLOW", "STATUS", "CREATED", "TOOK", "WHY"), rows, nothing="there are no executions")
 
 
-def _described(execution: Execution, verdicts: Sequence[Verdict]) -> list[str]:
+def _described(execution: Execution, verdicts: Sequence[Verdict], end: RecordedEnd | None) -> list[str]:
     from flowforge_graph.cli.wording import why_ended, why_started
 
     facts = [
@@ -111,9 +112,18 @@ def _described(execution: Execution, verdicts: Sequence[Verdict]) -> list[str]:
         ("ended", instant(execution.ended_at) if execution.ended_at else None),
         ("took", duration(execution.duration_ms) if execution.duration_ms is not None else None),
         ("attempt", str(execution.attempt) if execution.attempt else None),
+        ("elsewhere", _elsewhere(execution, end)),
     ]
     lines = [f"{label:<12} {value}" for label, value in facts if value]
     return lines + _verdict_lines(execution, verdicts) + _output_lines(execution)
+
+
+def _elsewhere(execution: Execution, end: RecordedEnd | None) -> str | None:
+    """What another engine calls it, and where it contradicted itself."""
+    run = execution.external_id or (end.external_id if end else None)
+    if end is None or end.conflicting_status is None:
+        return run
+    return f"{run}; it was told to be {end.conflicting_status} later, and the first end stands"
 
 
 def _verdict_lines(execution: Execution, verdicts: Sequence[Verdict]) -> list[str]:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import ConfigDict, Field
 
-from flowforge_graph.model import CompletionResult, Execution, Verdict
+from flowforge_graph.model import CompletionResult, Execution, RecordedEnd, Verdict
 from flowforge_graph.model.completions import Outcome, ReasonCode
-from flowforge_graph.model.executions import ExecutionStatus
+from flowforge_graph.model.executions import EndStatus, ExecutionStatus
 from flowforge_graph.model.triggers import Condition, TriggerType
 from flowforge_graph.wire.documents import Document, UnixSeconds, made, taken, unix_seconds
 
@@ -98,6 +98,15 @@ class WholeExecutionDocument(ExecutionDocument):
     model_config = ConfigDict(title="WholeExecution", json_schema_extra={"examples": []})
 
     output: str | None
+    conflicting_status: EndStatus | None = Field(
+        description="another end that the engine which ran it told of later: the first one stands"
+    )
+
+    @classmethod
+    def of(cls, execution: Execution, end: RecordedEnd | None = None) -> Self:
+        """The document of an execution; ``end``: of the run that it was on another engine."""
+        conflicting = None if end is None else end.conflicting_status
+        return taken(cls, execution, conflicting_status=conflicting, **_instants_of(execution))
 
 
 def _instants_of(execution: Execution) -> dict[str, int | None]:

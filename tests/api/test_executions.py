@@ -249,3 +249,19 @@ def test_an_event_starts_its_triggers_once_a_key(client: TestClient) -> None:
     assert client.post("/api/events", json=body).json() == first.json()
     assert client.post("/api/events", json=body | {"eventType": "other"}).json() == {"executions": []}
     refusal(client.post("/api/events", json={"eventType": "file.arrived"}), 400)
+
+
+def test_a_run_of_another_engine_is_one_execution_a_start(client: TestClient) -> None:
+    """Told again it answers the same, started again it is another, and another end of one start is a conflict."""
+    add_workflows(client, "A", "B")
+    depend(client, "B", "A", "on_completion")
+    path, run = "/api/executions/one/complete", {"workflowId": "A", "externalId": "flow-run"}
+    answers = [client.post(path, json={"status": "completed", "runCount": count, **run}) for count in (1, 1, 2)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    started = [answer.json()["triggered"][0]["executionId"] for answer in answers]
+    assert started[0] == started[1] != started[2]
+    refusal(client.post(path, json={"status": "failed", "runCount": 2, **run}), 409)
+    second = client.get("/api/executions/flow-run").json()["execution"]
+    assert (second["status"], second["conflictingStatus"]) == ("completed", "failed")
+    assert (second["causedByExecutionId"], second["externalId"]) == ("one", "flow-run")
+    assert client.get("/api/executions/one").json()["execution"]["conflictingStatus"] is None

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from flowforge_graph import ExternalEnd, TriggerEngine
+from flowforge_graph.cli.options import DEFAULT_DATABASE
 from tests.cli.conftest import Answer
 
 Cli = Callable[..., Answer]
@@ -124,14 +126,22 @@ def test_a_wrong_completion_is_refused(stored: Cli, words: tuple[str, ...], code
 
 
 def test_an_execution_has_every_key_of_its_shape(stored: Cli) -> None:
-    """E carries how it came about; list and show agree, show adds the output."""
+    """E carries how it came about; list and show agree, show adds the output and what contradicted the end."""
     stored("complete", "e", "--workflow", "a", "--status", "completed")
     listed = only(stored, "--trigger-type", "dependency")
     assert listed["status"] == "pending"
     assert (listed["triggerType"], listed["dependencyCondition"], listed["hop"]) == ("dependency", "on_success", 1)
     assert (listed["upstreamExecutionId"], listed["rootExecutionId"]) == ("e", "e")
     shown = stored("executions", "show", listed["id"], "--json").document["execution"]
-    assert shown == {**listed, "output": None}
+    assert shown == {**listed, "output": None, "conflictingStatus": None}
+
+
+def test_a_contradicted_end_is_shown(stored: Cli) -> None:
+    """Prefect takes another end for the same run: who asks why nothing ran again is told."""
+    with TriggerEngine(DEFAULT_DATABASE) as engine:
+        for status in ("completed", "failed"):
+            engine.record_external_ends([ExternalEnd(external_id="flow-run", workflow_id="a", status=status)])
+    assert "flow-run; it was told to be failed later" in stored("executions", "show", "flow-run").out
 
 
 def test_a_list_can_be_narrowed_and_limited(stored: Cli) -> None:
