@@ -55,15 +55,27 @@ def pending(look: Look) -> Finding:
             f"{counted_of_most(len(late), 'execution')} might have started, the first {max(waits):,} s ago"
             f" ({quoted_all(e.id for e in late)}): {_who_should(late)}",
         )
+    put_off = look.ask.put_off_executions(before=now - look.limits.overdue_seconds)
+    if put_off:
+        return problem(
+            "pending",
+            f"{counted_of_most(len(put_off), 'execution')} cannot be handed over, the first for"
+            f" {now - (put_off[0].since or now):,} s ({quoted_all(e.id for e in put_off)}): {put_off[0].error}",
+        )
     return ok("pending", f"nothing has been due for more than {look.limits.overdue_seconds:,} s")
 
 
 def _who_should(late: Sequence[Waiting]) -> str:
     of_hosts = sum(execution.is_for_host for execution in late)
+    of_prefect = sum(execution.is_for_prefect for execution in late)
     if of_hosts == len(late):
         return "their workflows have no run, and the host that runs them has not taken them"
+    if of_prefect == len(late):
+        return "they run with Prefect, and nobody hands over to it; start 'flowforge-graph serve --prefect-api URL'"
     start = "nobody dispatches, or not enough at once; start another 'flowforge-graph serve'"
-    return f"{start} ({of_hosts} of them wait for their host: their workflows have no run)" if of_hosts else start
+    others = [f"{of_hosts} of them wait for their host: their workflows have no run"] if of_hosts else []
+    others += [f"{of_prefect} of them run with Prefect: name it by --prefect-api"] if of_prefect else []
+    return f"{start} ({'; '.join(others)})" if others else start
 
 
 def leases(look: Look) -> Finding:

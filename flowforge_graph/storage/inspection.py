@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, exists, func, literal, null, or_, select, text
 from sqlalchemy.engine import URL
@@ -17,7 +17,7 @@ from flowforge_graph.storage.changes import Change, ChangeRows, Revision
 from flowforge_graph.storage.database import Database
 from flowforge_graph.storage.executions import LIVE_STATUSES, execution_of
 from flowforge_graph.storage.health import HealthRows
-from flowforge_graph.storage.tables import DUE_SCHEDULE, LIVE_CLAIM, AnyRow
+from flowforge_graph.storage.tables import DUE_PENDING, DUE_SCHEDULE, LIVE_CLAIM, AnyRow
 from flowforge_graph.storage.triggers import TriggerRows, strict_trigger_of
 from flowforge_graph.storage.workflows import WorkflowRows, workflow_of
 
@@ -73,13 +73,16 @@ class SeenClaim:
 class Waiting:
     """An execution or a schedule that waits, since an instant in Unix seconds (None: it has none).
 
-    ``is_for_host``: its workflow has no run, so that no executor of ours takes it.
+    ``is_for_host``: its workflow has no run, so that no executor of ours takes it; ``is_for_prefect``: only an executor
+    of Prefect's does. ``error``: why it could not be started so far.
     """
 
     id: str
     workflow_id: str
     since: int | None
     is_for_host: bool = False
+    is_for_prefect: bool = False
+    error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -279,23 +282,33 @@ class Inspection:
 
     def late_executions(self, *, now: int, before: int) -> list[Waiting]:
         """The unclaimed pending executions that might have started before ``before``, the longest waiting first."""
-        columns, since = self._tables.executions.c, self._health.due_since.label("since")
-        workflows = self._tables.workflows.c
-        is_for_host = (
-            exists().where(workflows.id == columns.workflow_id, workflows.run.is_(null())).label("is_for_host")
-        )
+        due = (*self._health.is_due(now), self._health.due_since < before)
+        return self._waiting(*due, since=self._health.due_since)
+
+    def put_off_executions(self, *, before: int) -> list[Waiting]:
+        """The pending executions, due before ``before``, that wait because their executor is away."""
+        columns = self._tables.executions.c
+        put_off = (columns.error.is_not(None), columns.dispatch_failures == 0, columns.run_after < before)
+        return self._waiting(text(DUE_PENDING), *put_off, since=columns.run_after)
+
+    def _waiting(self, *conditions: Any, since: ColumnElement[int]) -> list[Waiting]:
+        columns, workflows = self._tables.executions.c, self._tables.workflows.c
+        its_own = workflows.id == columns.workflow_id
         query = (
-            select(columns.id, columns.workflow_id, since, is_for_host)
-            .where(*self._health.is_due(now), self._health.due_since < before)
+            select(
+                columns.id,
+                columns.workflow_id,
+                columns.error,
+                since.label("since"),
+                exists().where(its_own, workflows.run.is_(null())).label("is_for_host"),
+                exists().where(its_own, workflows.run["prefect"].as_string().is_not(None)).label("is_for_prefect"),
+            )
+            .where(*conditions)
             .order_by(since, columns.seq)
             .limit(MOST_ROWS)
         )
         with self.database.read() as connection:
-            rows = connection.execute(query).all()
-        return [
-            Waiting(id=row.id, workflow_id=row.workflow_id, since=row.since, is_for_host=row.is_for_host)
-            for row in rows
-        ]
+            return [Waiting(**row._mapping) for row in connection.execute(query)]
 
     def claims(self) -> list[SeenClaim]:
         """All claims on executions that have not ended."""

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 
 from flowforge_graph import DependencyTrigger, ManualTrigger, PermanentDispatchError, ScheduledTrigger, TriggerEngine
-from flowforge_graph.errors import DatabaseError
+from flowforge_graph.errors import DatabaseError, ExecutorUnavailable
 from flowforge_graph.observability import CHECKS, Finding, Limits, examine
 from flowforge_graph.storage import migrations, sqlite
 from flowforge_graph.storage.inspection import MOST_ROWS, Inspection
@@ -472,6 +472,39 @@ def test_what_nobody_dispatches_is_found(database_url: str, engine: TriggerEngin
     finding = found("pending", database_url, server_clock)
     assert finding.state == "problem"
     assert "1 execution might have started, the first 301 s ago ('waits')" in finding.message
+
+
+def test_who_should_take_what_waits_is_said(database_url: str, engine: TriggerEngine, server_clock: FixedClock) -> None:
+    """Another process, the host, or one that Prefect is named to."""
+    engine.create_workflow("there", run={"prefect": "flow/main"})
+    engine.create_workflow("here", run={"command": ["true"]})
+    engine.start("there")
+    server_clock.advance(seconds=301)
+    assert "they run with Prefect, and nobody hands over to it" in found("pending", database_url, server_clock).message
+    engine.create_workflow("host")
+    for workflow_id in ("here", "host"):
+        engine.start(workflow_id)
+    server_clock.advance(seconds=301)
+    message = found("pending", database_url, server_clock).message
+    assert "start another 'flowforge-graph serve'" in message
+    assert "(1 of them wait for their host: their workflows have no run; 1 of them run with Prefect" in message
+
+
+def test_what_waits_for_an_executor_that_is_away_is_found(database_url: str, server_clock: FixedClock) -> None:
+    """It is never overdue, because it is put off again and again."""
+    away = RecordingExecutor([ExecutorUnavailable("nobody there")] * 20)
+    with TriggerEngine(database_url, executor=away, clock=server_clock) as engine:
+        engine.create_workflow("there")
+        engine.start("there", execution_id="waits")
+        while away.failures:
+            engine.dispatch_due()
+            server_clock.advance(seconds=61)
+        finding = found("pending", database_url, server_clock)
+        assert finding.state == "problem"
+        assert "1 execution cannot be handed over" in finding.message
+        assert "('waits'): nobody there" in finding.message
+        engine.dispatch_due()
+        assert found("pending", database_url, server_clock).state == "ok"
 
 
 def test_a_claim_without_signs_of_life_is_found(
