@@ -53,6 +53,7 @@ _SHOWN: Final = (
 )
 _HIDDEN: Final = ("parameters", "job_variables", "pull_steps", "parameter_openapi_schema")
 _PAGE: Final = 200
+_MOST_TRIES: Final = 5
 
 _NO_POOL: Final = (
     "the workflow's own deployment has no work pool: the process that serves it takes only that deployment's runs, "
@@ -193,16 +194,10 @@ class PrefectDeployments:
                 return
 
     def _ask(self, question: Callable[[SyncPrefectClient], T]) -> T:
-        try:
-            return self._server.ask(question)
-        except PrefectFault as fault:
-            raise _error_of(fault) from fault
+        return _answer_of(lambda: self._server.ask(question))
 
     def _find(self, question: Callable[[SyncPrefectClient], T]) -> T | None:
-        try:
-            return self._server.find(question)
-        except PrefectFault as fault:
-            raise _error_of(fault) from fault
+        return _answer_of(lambda: self._server.find(question))
 
     def _is_there(self, change: Callable[[SyncPrefectClient], None]) -> bool:
         """Whether there was something to change."""
@@ -240,6 +235,27 @@ def _page_of(wanted: Any, offset: int) -> Callable[[SyncPrefectClient], list[Dep
 
 def _deletion_of(schedule: DeploymentSchedule, deployment_id: UUID) -> Callable[[SyncPrefectClient], None]:
     return lambda client: client.delete_deployment_schedule(deployment_id, schedule.id)
+
+
+def _answer_of(ask: Callable[[], T]) -> T:
+    """What is answered, at last: a server on SQLite says 503 while somebody else writes. Repeating changes nothing."""
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+    tries = Retrying(
+        retry=retry_if_exception(_is_busy),
+        stop=stop_after_attempt(_MOST_TRIES),
+        wait=wait_random_exponential(multiplier=0.2, max=1.0),
+        reraise=True,
+    )
+    try:
+        return tries(ask)
+    except PrefectFault as fault:
+        raise _error_of(fault) from fault
+
+
+def _is_busy(error: BaseException) -> bool:
+    """A server that is there, and asks for patience; one that is not there is not waited for."""
+    return isinstance(error, PrefectFault) and error.may_pass and error.status_code is not None
 
 
 def _error_of(fault: PrefectFault) -> DeploymentError:
