@@ -17,6 +17,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flowforge_graph.errors import DeploymentError, DeploymentsUnreachable
+from flowforge_graph.executors.prefect.flow_runs import DATABASE_TAG, TAG, TRIGGER_TAG, WORKFLOW_TAG, tagged
 from flowforge_graph.executors.prefect.schedules import cron_schedule, prefect_fire_times
 from flowforge_graph.executors.prefect.server import PrefectFault, PrefectServer
 from flowforge_graph.model import Deployment, PrefectRun, ScheduledTrigger, Workflow
@@ -32,11 +33,6 @@ T = TypeVar("T")
 
 NAME_PREFIX: Final = "flowforge-trigger-"
 SCHEDULE_SLUG: Final = "flowforge"
-
-_TAG: Final = "flowforge"
-_TRIGGER_TAG: Final = "flowforge-trigger:"
-_WORKFLOW_TAG: Final = "flowforge-workflow:"
-_DATABASE_TAG: Final = "flowforge-database:"
 
 # What is copied, by whether everybody may see it: variables, parameters and steps often hold passwords.
 _SHOWN: Final = (
@@ -217,9 +213,9 @@ class PrefectDeployments:
             id=str(response.id),
             name=response.name,
             trigger_id=response.name.removeprefix(NAME_PREFIX),
-            workflow_id=_tagged(response, _WORKFLOW_TAG),
+            workflow_id=tagged(response.tags, WORKFLOW_TAG),
             flow_id=str(response.flow_id),
-            database=_tagged(response, _DATABASE_TAG),
+            database=tagged(response.tags, DATABASE_TAG),
             cron_expression=None if cron is None else cron.cron,
             timezone=None if cron is None else cron.timezone,
             schedule_active=any(schedule.active for schedule in response.schedules),
@@ -293,20 +289,16 @@ def _copied(planned: Deployment, base: DeploymentResponse) -> dict[str, Any]:
 
 def _tags(planned: Deployment, base: DeploymentResponse) -> list[str]:
     own = [
-        _TAG,
-        f"{_TRIGGER_TAG}{planned.trigger_id}",
-        f"{_WORKFLOW_TAG}{planned.workflow_id}",
-        *([f"{_DATABASE_TAG}{planned.database}"] if planned.database else []),
+        TAG,
+        f"{TRIGGER_TAG}{planned.trigger_id}",
+        f"{WORKFLOW_TAG}{planned.workflow_id}",
+        *([f"{DATABASE_TAG}{planned.database}"] if planned.database else []),
     ]
     return list(dict.fromkeys([*base.tags, *own]))
 
 
 def _is_own(tag: str) -> bool:
-    return tag == _TAG or tag.startswith((_TRIGGER_TAG, _WORKFLOW_TAG, _DATABASE_TAG))
-
-
-def _tagged(response: DeploymentResponse, prefix: str) -> str | None:
-    return next((tag.removeprefix(prefix) for tag in response.tags if tag.startswith(prefix)), None)
+    return tag == TAG or tag.startswith((TRIGGER_TAG, WORKFLOW_TAG, DATABASE_TAG))
 
 
 def _concurrency_limit(response: DeploymentResponse) -> int | None:
