@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
-from flowforge_graph.cli.exits import Refusal
+from flowforge_graph.cli.exits import Refusal, say
+from flowforge_graph.cli.text import shown
 from flowforge_graph.errors import DeploymentError
+from flowforge_graph.facts import Fact
+from flowforge_graph.facts.catalogue import DeploymentNotFollowed
 
 if TYPE_CHECKING:
     from flowforge_graph.engine.protocols import Deployments
@@ -36,7 +39,7 @@ def connected_prefect(api_url: str | None = None) -> Iterator[PrefectServer]:
     from flowforge_graph.executors.prefect.server import PrefectFault, PrefectServer
 
     try:
-        server = PrefectServer(api_url)
+        server = PrefectServer(api_url or os.environ.get(PREFECT_VARIABLE))
     except ModuleNotFoundError as error:
         raise Refusal(_NOT_INSTALLED) from error
     except PrefectFault as fault:
@@ -60,6 +63,12 @@ def prefect_if_needed() -> Iterator[Deployments | None]:
         yield cast("Deployments", late)
     finally:
         late.close()
+
+
+def say_what_did_not_follow(fact: Fact) -> None:
+    """Tell the person that a change is stored and Prefect does not know of it."""
+    if isinstance(fact, DeploymentNotFollowed):
+        say(f"warning: Prefect did not follow, 'deployments repair' will: {shown(fact.error)}")
 
 
 class _LateDeployments:

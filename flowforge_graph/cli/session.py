@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from flowforge_graph.cli.exits import Refusal, say, without_password
 from flowforge_graph.cli.output import print_json
-from flowforge_graph.cli.prefect import prefect_if_needed
+from flowforge_graph.cli.prefect import prefect_if_needed, say_what_did_not_follow
 from flowforge_graph.cli.text import shown
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ class Session:
             prefect_if_needed() as late,
             TriggerEngine(url, executor=executor, deployments=deployments or late) as engine,
         ):
+            if executor is None:
+                # Commands that run executions show such log lines anyway.
+                engine.subscribe(say_what_did_not_follow)
             yield engine
 
     @property

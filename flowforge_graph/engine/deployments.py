@@ -74,7 +74,8 @@ class DeploymentSync:
 
     def preview(self, trigger_id: str, count: int, start: datetime | None) -> SchedulePreview:
         """The next fire times of a trigger by the rule of whoever owns its schedule."""
-        trigger, after = self._scheduled(trigger_id), self._context.now() if start is None else start
+        trigger = self._scheduled(trigger_id, having="fire times")
+        after = self._context.now() if start is None else start
         ours = preview_schedule(trigger.cron_expression, trigger.timezone, count=checked_count(count), start=after)
         if trigger.schedule_owner == "engine":
             return ours
@@ -170,11 +171,11 @@ class DeploymentSync:
             )
         return self._deployments
 
-    def _scheduled(self, trigger_id: str) -> ScheduledTrigger:
+    def _scheduled(self, trigger_id: str, *, having: str = "a deployment") -> ScheduledTrigger:
         trigger = self._questions.trigger(trigger_id)
         if not isinstance(trigger, ScheduledTrigger):
             raise InvalidTrigger(
-                f"trigger '{trigger_id}' is of type {trigger.trigger_type}: only scheduled ones have a deployment"
+                f"trigger '{trigger_id}' is of type {trigger.trigger_type}: only scheduled ones have {having}"
             )
         return trigger
 

@@ -22,7 +22,6 @@ ROWS: list[str] = json.loads((FOLDER / "rows.json").read_text(encoding="utf-8"))
 
 # A Prefect is connected, which does not answer for the one trigger that says so by its name.
 _WITH_PREFECT = """
-import functools
 import flowforge_graph.engine
 from flowforge_graph.errors import DeploymentError
 from flowforge_graph.testing import MemoryDeployments
@@ -43,9 +42,12 @@ class Deployments(MemoryDeployments):
             raise DeploymentError("Prefect does not answer", "connection refused")
         return super().stored(trigger_id)
 
-flowforge_graph.engine.TriggerEngine = functools.partial(
-    flowforge_graph.engine.TriggerEngine, deployments=Deployments()
-)
+deployments, make = Deployments(), flowforge_graph.engine.TriggerEngine
+
+def make_with_prefect(*arguments, **named):
+    return make(*arguments, **{**named, "deployments": deployments})
+
+flowforge_graph.engine.TriggerEngine = make_with_prefect
 """
 
 

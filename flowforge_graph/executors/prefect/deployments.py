@@ -17,6 +17,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flowforge_graph.errors import DeploymentError, DeploymentsUnreachable
+from flowforge_graph.executors.prefect.flow_runs import DATABASE_TAG, TAG, TRIGGER_TAG, WORKFLOW_TAG, tagged
 from flowforge_graph.executors.prefect.schedules import cron_schedule, prefect_fire_times
 from flowforge_graph.executors.prefect.server import PrefectFault, PrefectServer
 from flowforge_graph.model import Deployment, PrefectRun, ScheduledTrigger, Workflow
@@ -33,11 +34,6 @@ T = TypeVar("T")
 NAME_PREFIX: Final = "flowforge-trigger-"
 SCHEDULE_SLUG: Final = "flowforge"
 
-_TAG: Final = "flowforge"
-_TRIGGER_TAG: Final = "flowforge-trigger:"
-_WORKFLOW_TAG: Final = "flowforge-workflow:"
-_DATABASE_TAG: Final = "flowforge-database:"
-
 # What is copied, by whether everybody may see it: variables, parameters and steps often hold passwords.
 _SHOWN: Final = (
     "version",
@@ -53,6 +49,7 @@ _SHOWN: Final = (
 )
 _HIDDEN: Final = ("parameters", "job_variables", "pull_steps", "parameter_openapi_schema")
 _PAGE: Final = 200
+_MOST_TRIES: Final = 5
 
 _NO_POOL: Final = (
     "the workflow's own deployment has no work pool: the process that serves it takes only that deployment's runs, "
@@ -193,16 +190,10 @@ class PrefectDeployments:
                 return
 
     def _ask(self, question: Callable[[SyncPrefectClient], T]) -> T:
-        try:
-            return self._server.ask(question)
-        except PrefectFault as fault:
-            raise _error_of(fault) from fault
+        return _answer_of(lambda: self._server.ask(question))
 
     def _find(self, question: Callable[[SyncPrefectClient], T]) -> T | None:
-        try:
-            return self._server.find(question)
-        except PrefectFault as fault:
-            raise _error_of(fault) from fault
+        return _answer_of(lambda: self._server.find(question))
 
     def _is_there(self, change: Callable[[SyncPrefectClient], None]) -> bool:
         """Whether there was something to change."""
@@ -222,9 +213,9 @@ class PrefectDeployments:
             id=str(response.id),
             name=response.name,
             trigger_id=response.name.removeprefix(NAME_PREFIX),
-            workflow_id=_tagged(response, _WORKFLOW_TAG),
+            workflow_id=tagged(response.tags, WORKFLOW_TAG),
             flow_id=str(response.flow_id),
-            database=_tagged(response, _DATABASE_TAG),
+            database=tagged(response.tags, DATABASE_TAG),
             cron_expression=None if cron is None else cron.cron,
             timezone=None if cron is None else cron.timezone,
             schedule_active=any(schedule.active for schedule in response.schedules),
@@ -240,6 +231,27 @@ def _page_of(wanted: Any, offset: int) -> Callable[[SyncPrefectClient], list[Dep
 
 def _deletion_of(schedule: DeploymentSchedule, deployment_id: UUID) -> Callable[[SyncPrefectClient], None]:
     return lambda client: client.delete_deployment_schedule(deployment_id, schedule.id)
+
+
+def _answer_of(ask: Callable[[], T]) -> T:
+    """What is answered, at last: a server on SQLite says 503 while somebody else writes. Repeating changes nothing."""
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+    tries = Retrying(
+        retry=retry_if_exception(_is_busy),
+        stop=stop_after_attempt(_MOST_TRIES),
+        wait=wait_random_exponential(multiplier=0.2, max=1.0),
+        reraise=True,
+    )
+    try:
+        return tries(ask)
+    except PrefectFault as fault:
+        raise _error_of(fault) from fault
+
+
+def _is_busy(error: BaseException) -> bool:
+    """A server that is there, and asks for patience; one that is not there is not waited for."""
+    return isinstance(error, PrefectFault) and error.may_pass and error.status_code is not None
 
 
 def _error_of(fault: PrefectFault) -> DeploymentError:
@@ -277,20 +289,16 @@ def _copied(planned: Deployment, base: DeploymentResponse) -> dict[str, Any]:
 
 def _tags(planned: Deployment, base: DeploymentResponse) -> list[str]:
     own = [
-        _TAG,
-        f"{_TRIGGER_TAG}{planned.trigger_id}",
-        f"{_WORKFLOW_TAG}{planned.workflow_id}",
-        *([f"{_DATABASE_TAG}{planned.database}"] if planned.database else []),
+        TAG,
+        f"{TRIGGER_TAG}{planned.trigger_id}",
+        f"{WORKFLOW_TAG}{planned.workflow_id}",
+        *([f"{DATABASE_TAG}{planned.database}"] if planned.database else []),
     ]
     return list(dict.fromkeys([*base.tags, *own]))
 
 
 def _is_own(tag: str) -> bool:
-    return tag == _TAG or tag.startswith((_TRIGGER_TAG, _WORKFLOW_TAG, _DATABASE_TAG))
-
-
-def _tagged(response: DeploymentResponse, prefix: str) -> str | None:
-    return next((tag.removeprefix(prefix) for tag in response.tags if tag.startswith(prefix)), None)
+    return tag == TAG or tag.startswith((TRIGGER_TAG, WORKFLOW_TAG, DATABASE_TAG))
 
 
 def _concurrency_limit(response: DeploymentResponse) -> int | None:
