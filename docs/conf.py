@@ -15,7 +15,8 @@ from pygments.lexers.special import TextLexer
 from sphinx.util.inspect import stringify_signature
 
 # Before autodoc does: it imports as a type checker would, which FastAPI does not bear.
-import flowforge_graph.api  # noqa: F401
+import flowforge_graph
+import flowforge_graph.api
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,12 +32,12 @@ nitpick_ignore_regex = [
     (
         "py:.*",
         r"(datetime|collections|contextlib|fastapi|logging|networkx|nx|os|pathlib|prometheus_client|pydantic|"
-        r"sqlalchemy|starlette|subprocess|types|typing)\..*",
+        r"sqlalchemy|starlette|subprocess|threading|types|typing)\..*",
     ),
 ]
 
 # Names that only type checkers see.
-nitpick_ignore = [("py:class", "AnyGraph"), ("py:class", "Notes"), ("py:class", "datetime")]
+nitpick_ignore = [("py:class", name) for name in ("AnyFlow", "AnyGraph", "Notes", "SyncPrefectClient", "T", "datetime")]
 
 html_theme = "furo"
 html_title = f"flowforge-graph {release}"
@@ -46,7 +47,11 @@ html_show_copyright = False
 
 myst_heading_anchors = 4
 
-autodoc_default_options = {"members": True, "member-order": "bysource", "exclude-members": "OWN_FIELDS, model_config, refusal"}
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    "exclude-members": "OWN_FIELDS, model_config, refusal",
+}
 autodoc_class_signature = "mixed"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
@@ -95,7 +100,13 @@ def _plain(field: inspect.Parameter, types: dict[str, Any]) -> inspect.Parameter
     return field.replace(annotation=types.get(field.name, field.annotation), default=default)
 
 
+def skip_what_stands_elsewhere(app: Any, what: str, name: str, *_: Any) -> bool | None:
+    """A public name stands once, as a name of the package, and not again in the room that it comes from."""
+    return True if what == "module" and name in flowforge_graph.__all__ else None
+
+
 def setup(app: Any) -> None:
+    app.connect("autodoc-skip-member", skip_what_stands_elsewhere)
     app.add_lexer("csv", TextLexer)
     app.connect("source-read", complete_page)
     app.connect("autodoc-process-signature", plain_signature)
