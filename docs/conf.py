@@ -6,7 +6,7 @@ import inspect
 import re
 import typing
 from dataclasses import is_dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,6 +60,8 @@ napoleon_numpy_docstring = False
 
 # Pages that are read on a code host as well have no toctree of their own: it would be seen there.
 LISTS = {"api": "api/*", "decisions/README": "0*", "examples/medallion/README": "data/*"}
+# Where the reference has the public names of a room.
+PUBLIC_NAMES = re.compile(r"^\.\. public names of (?P<room>[\w.]+)$", re.MULTILINE)
 # Pages of the site that are files of the repository.
 FILES = {"index": "README.md", "changelog": "CHANGELOG.md"}
 
@@ -74,7 +76,22 @@ def complete_page(app: Any, docname: str, source: list[str]) -> None:
         text = re.sub(rf"\]\((\.\./)*{re.escape(file)}", f"](/{page}.md", text)
     if docname in LISTS:
         text += f"\n```{{toctree}}\n:hidden:\n:glob:\n\n{LISTS[docname]}\n```\n"
-    source[0] = text
+    source[0] = PUBLIC_NAMES.sub(lambda found: _entries(found["room"], text), text)
+
+
+def _entries(room: str, page: str) -> str:
+    """An entry for each name that a room brings to the package, or else has itself, but for those the page words."""
+    homed = [f"flowforge_graph.{name}" for name, home in flowforge_graph._HOME_OF.items() if home == room]
+    names = homed or [f"{room}.{name}" for name in import_module(room).__all__]
+    return "\n".join(_entry(name) for name in names if f":: {name.rpartition('.')[2]}\n" not in page)
+
+
+def _entry(name: str) -> str:
+    module, _, attribute = name.rpartition(".")
+    value = getattr(import_module(module), attribute)
+    kind = "data" if not isinstance(value, type) else "exception" if issubclass(value, Exception) else "class"
+    options = "   :inherited-members: object\n" if attribute == "TriggerGraph" else ""
+    return f".. auto{'function' if inspect.isfunction(value) else kind}:: {name}\n{options}"
 
 
 class _MadeAnew:

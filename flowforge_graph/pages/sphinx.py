@@ -18,6 +18,7 @@ from docutils.parsers.rst import directives
 from sphinx.directives.code import container_wrapper
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.osutil import relative_uri
 
 from flowforge_graph.errors import FlowforgeGraphError
 from flowforge_graph.pages.requests import FLAGS, OPTIONS, PICTURES, Request, alternative_text, parse_request
@@ -136,10 +137,20 @@ def _images(app: Sphinx, node: DiagramNode, docname: str) -> Iterator[nodes.Elem
         return
     for theme, classes in _themes_for(app, node["diagram"].view.theme):
         file = _drawn(app, node["diagram"], theme, image_format)
-        app.env.images.add_file(docname, file)
+        name = app.env.images.add_file(docname, file)
         image = nodes.image(uri=file, candidates={"*": file}, alt=node["alt"], classes=[*node["classes"], *classes])
         image.source, image.line = node.source, node.line
-        yield image
+        yield _linked(app, image, docname, name, classes) if _is_web(app) else image
+
+
+def _linked(app: Sphinx, image: nodes.image, docname: str, name: str, classes: list[str]) -> nodes.Element:
+    """The picture as a link to its file: a large one is read there at its own size."""
+    address = relative_uri(app.builder.get_target_uri(docname), f"{app.builder.imagedir}/{name}")
+    return nodes.reference("", "", image, internal=True, refuri=address, classes=[_DIRECTIVE, *classes])
+
+
+def _is_web(app: Sphinx) -> bool:
+    return app.builder.format == "html" and app.builder.name != "epub"
 
 
 def _format_for(app: Sphinx, asked: DiagramFormat) -> DiagramFormat | None:
@@ -156,7 +167,7 @@ def _themes_for(app: Sphinx, theme: str) -> list[tuple[str, list[str]]]:
     """
     if theme != "auto":
         return [(theme, [])]
-    if app.builder.format != "html" or app.builder.name == "epub":
+    if not _is_web(app):
         return [("light", [])]
     return [("light", ["only-light"]), ("dark", ["only-dark"])]
 

@@ -72,13 +72,29 @@ def test_the_picture_is_described_for_who_does_not_see_it(tmp_path: Path) -> Non
     assert html.count('alt="Bills come after orders"') == 1
 
 
+@pytest.mark.parametrize(("builder", "inner"), [("html", "inner/page.html"), ("dirhtml", "inner/page/index.html")])
+def test_a_picture_leads_to_its_file(tmp_path: Path, builder: str, inner: str) -> None:
+    """Where a large one is read at its own size, from a page in any folder."""
+    page = BARE.replace("flowforge.yaml", "/flowforge.yaml")
+    write_files(site(tmp_path, f"{page}\n.. toctree::\n\n   inner/page\n"), {"inner/page.rst": page})
+    ran = build_with_sphinx(tmp_path, "-W", builder=builder)
+    assert ran.returncode == 0, ran.stdout
+    for file in (tmp_path / "out" / builder / name for name in ("index.html", inner)):
+        links = re.findall(
+            r'<a class="flowforge-graph only-(\w+) [^"]*" href="([^"]*)"><img [^>]*only-\1" src="\2"',
+            file.read_text(encoding="utf-8"),
+        )
+        assert [theme for theme, _ in links] == ["light", "dark"]
+        assert all((file.parent / target).is_file() for _, target in links)
+
+
 def test_a_theme_that_cannot_be_dark_shows_one_picture(tmp_path: Path) -> None:
     """Our own rule hides the dark one, and only where a page has no theme of its reader's choice."""
     html = built(site(tmp_path, conf=CONF))
     assert "data-theme" not in html
     assert 'href="_static/flowforge-graph.css' in html
     style = (tmp_path / "out/html/_static/flowforge-graph.css").read_text(encoding="utf-8")
-    assert "html:not([data-theme]) img.flowforge-graph.only-dark { display: none; }" in style
+    assert "html:not([data-theme]) .flowforge-graph.only-dark { display: none; }" in style
 
 
 def test_options_choose_what_is_shown_and_how(tmp_path: Path) -> None:
