@@ -84,10 +84,13 @@ def _block(opening: re.Match[str], rest: Iterator[str]) -> list[str]:
 def _html(lines: list[str], folder: str) -> str:
     request = _request(lines)
     diagram = _diagram(request, folder)
-    shape = _picture(request, diagram) if request.format in PICTURES else _text(request, diagram)
+    is_picture = request.format in PICTURES
+    shape = _picture(request, diagram) if is_picture else _text(request, diagram)
     caption = f"<figcaption>{escape(request.caption)}</figcaption>" if request.caption else ""
     name = f' id="{escape(request.name)}"' if request.name else ""
-    return f'<figure class="{_NAME}"{name}>{shape}{caption}</figure>'
+    # Themes centre what stands in a figure, which is not how code is read.
+    frame = "figure" if is_picture or caption else "div"
+    return f'<{frame} class="{_NAME}"{name}>{shape}{caption}</{frame}>'
 
 
 def _request(lines: list[str]) -> Request:

@@ -21,7 +21,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 
 from flowforge_graph.errors import FlowforgeGraphError
-from flowforge_graph.pages.requests import FLAGS, OPTIONS, PICTURES, Request, alternative_text, parse_request
+from flowforge_graph.pages.requests import PICTURES, Request, alternative_text, parse_request
 from flowforge_graph.pages.sources import diagram_of_file, diagram_of_object, is_object
 from flowforge_graph.rendering import Diagram, DiagramFormat, written
 
@@ -42,20 +42,24 @@ class DiagramNode(nodes.General, nodes.Element):
     """A picture still to be drawn: its ``diagram``, the ``format`` that was asked for, ``alt`` and ``classes``."""
 
 
+class _AnyOptions(dict[str, Any]):
+    """Takes every option as it is written: what is wrong with one is said by us, in one sentence."""
+
+    def __missing__(self, option: str) -> Any:
+        return directives.unchanged
+
+
 class DiagramDirective(SphinxDirective):
     """A diagram of a trigger file, relative to the document, or of ``module:attribute``."""
 
-    required_arguments = 1
+    optional_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar[dict[str, Any]] = {
-        **{option: directives.flag if option in FLAGS else directives.unchanged_required for option in OPTIONS},
-        "class": directives.class_option,
-    }
+    option_spec: ClassVar[dict[str, Any]] = _AnyOptions({"class": directives.class_option})
 
     def run(self) -> list[Node]:
         try:
             given = {option: value for option, value in self.options.items() if option != "class"}
-            return self._shown(parse_request(self.arguments[0].strip(), given))
+            return self._shown(parse_request("".join(self.arguments).strip(), given))
         except FlowforgeGraphError as error:
             # Read again at each build, so that the complaint comes again until it is mended.
             self.env.note_reread()

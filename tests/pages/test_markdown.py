@@ -76,7 +76,7 @@ def test_options_choose_the_format(tmp_path: Path) -> None:
     assert '<pre class="mermaid"><code>flowchart LR\n' in page
     assert 'w_bills --&gt;|"on failure"| w_alert' in page
     page = shown("```flowforge-graph\nflowforge.yaml\nformat: dot\n```", tmp_path)
-    assert html.unescape(page).startswith('<figure class="flowforge-graph"><pre><code class="language-dot">digraph')
+    assert html.unescape(page).startswith('<div class="flowforge-graph"><pre><code class="language-dot">digraph')
 
 
 def test_a_fence_may_stand_in_a_list(tmp_path: Path) -> None:

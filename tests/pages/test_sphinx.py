@@ -180,6 +180,10 @@ def test_a_cycle_fails_a_build_in_parallel(tmp_path: Path) -> None:
         (".. flowforge-graph:: flowforge.yaml\n   :root: bills\n   :depth: far", "depth must be a whole number"),
         (".. flowforge-graph:: flowforge.yaml\n   :theme: pink", "theme must be one of 'light', 'dark' or 'auto'"),
         (".. flowforge-graph:: flowforge.yaml\n   :format: gif", "format must be one of svg, png, dot, mermaid, json"),
+        (".. flowforge-graph:: flowforge.yaml\n   :colour: red", "there is no option 'colour': it takes root, depth"),
+        (".. flowforge-graph:: flowforge.yaml\n   :root:", "root has no value: give it one, or leave it out"),
+        (".. flowforge-graph:: flowforge.yaml\n   :reduce: much", "reduce takes no value, and was given 'much'"),
+        (".. flowforge-graph::", "a trigger file or module:attribute is missing"),
         (".. flowforge-graph:: no_such_module:graph", "no_such_module:graph: the module cannot be imported"),
     ],
 )
@@ -189,6 +193,13 @@ def test_what_cannot_be_drawn_is_said_in_one_sentence(tmp_path: Path, directive:
     assert ran.returncode == 1
     (complaint,) = ran.stdout.splitlines()
     assert f"index.rst:4: ERROR: {sentence}" in complaint
+
+
+def test_a_misspelled_option_is_refused_in_myst(tmp_path: Path) -> None:
+    """MyST would only warn of it and leave it out."""
+    ran = build_with_sphinx(site(tmp_path, IN_MYST.replace(":name:", ":nmae:"), name="index.md"))
+    assert ran.returncode == 1
+    assert "index.md:3: ERROR: there is no option 'nmae': it takes root, depth" in ran.stdout
 
 
 def test_a_picture_that_cannot_be_laid_out_fails_the_build(tmp_path: Path) -> None:
