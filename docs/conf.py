@@ -32,7 +32,7 @@ nitpick_ignore_regex = [
     (
         "py:.*",
         r"(datetime|collections|contextlib|fastapi|logging|networkx|nx|os|pathlib|prometheus_client|pydantic|"
-        r"sqlalchemy|starlette|subprocess|threading|types|typing)\..*",
+        r"sqlalchemy|starlette|subprocess|threading|types|typing|zoneinfo)\..*",
     ),
 ]
 
@@ -122,7 +122,14 @@ def skip_what_stands_elsewhere(app: Any, what: str, name: str, *_: Any) -> bool 
     return True if what == "module" and name in flowforge_graph.__all__ else None
 
 
+def keep_as_prose(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:  # noqa: PLR0917
+    """Napoleon takes what a property's first line has before a colon for its type; nothing is before none."""
+    if what in {"attribute", "property"}:
+        lines.insert(0, "\\ ")
+
+
 def setup(app: Any) -> None:
+    app.connect("autodoc-process-docstring", keep_as_prose, priority=400)
     app.connect("autodoc-skip-member", skip_what_stands_elsewhere)
     app.add_lexer("csv", TextLexer)
     app.connect("source-read", complete_page)

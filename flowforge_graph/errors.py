@@ -146,12 +146,12 @@ class CycleError(FlowforgeGraphError, ValueError):
 
     @property
     def upstream(self) -> str:
-        """The last but one of the chain, which was to become the upstream."""
+        """The workflow that was to become the upstream: the last but one of the chain."""
         return self.chain[-2]
 
     @property
     def downstream(self) -> str:
-        """The first and last of the chain, which was to depend on it."""
+        """The workflow that was to depend on it: the first and last of the chain."""
         return self.chain[0]
 
     def sentence(self) -> str:

@@ -96,7 +96,7 @@ class Claim(Value):
 
     @property
     def execution_id(self) -> str:
-        """The id of the claimed execution, which is the idempotency key towards the executor."""
+        """The id of the claimed execution: the idempotency key towards the executor."""
         return self.execution.id
 
     def __hash__(self) -> int:
