@@ -97,16 +97,16 @@ def _stored(session: Session, view: DiagramView) -> Diagram:
 
 def _of_file(file: str, view: DiagramView, refused_to: Path | None) -> Diagram:
     """The diagram of a file; one with a cycle is refused, and drawn to ``refused_to`` where that is given."""
-    from flowforge_graph.definitions import check_definitions, load_definitions, unchecked_graph
+    from flowforge_graph.definitions import definitions_diagram, load_definitions, unchecked_graph
     from flowforge_graph.rendering import diagram_of, notes_of
 
     definitions = load_definitions(file)
-    notes = notes_of(definitions.workflows, definitions.triggers)
     view = view.evolve(title=definitions.name) if view.title is None else view
     try:
-        return check_definitions(definitions).diagram(view, notes=notes)
+        return definitions_diagram(definitions, view)
     except CycleError as error:
         if refused_to is not None:
+            notes = notes_of(definitions.workflows, definitions.triggers)
             _write(diagram_of(unchecked_graph(definitions), view.evolve(refused=error.chain), notes), refused_to)
             say(f"note: {shown(str(refused_to))} shows what was refused")
         raise

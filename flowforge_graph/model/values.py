@@ -131,7 +131,7 @@ def _nearest(field: str, known: Collection[str]) -> str:
 
 
 def as_instant(value: object, *, field: str = "time") -> datetime:
-    """Return ``value`` as an aware UTC datetime; raise :class:`InvalidTime` for anything that names no instant."""
+    """Return ``value`` as an aware UTC datetime; raise InvalidTime for anything that names no instant."""
     return aware(value, field)
 
 

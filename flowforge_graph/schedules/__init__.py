@@ -1,6 +1,6 @@
 """When scheduled triggers fire: the cron grammar, the time-zone rule, misfire policies and descriptions.
 
-Pure: no database, and no clock but in :mod:`flowforge_graph.schedules.public`.
+Pure: no database, and no clock but in ``flowforge_graph.schedules.public``.
 """
 
 from __future__ import annotations

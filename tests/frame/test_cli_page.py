@@ -42,6 +42,13 @@ def test_every_command_has_a_section_with_its_options() -> None:
                 assert not option.startswith("-") or f"`{option}" in section, f"{name} {option}"
 
 
+def test_the_options_of_the_program_itself_are_explained() -> None:
+    """Those that are given before the name of a command, and those that every command takes."""
+    for parameter in typer.main.get_command(app).params:
+        for option in parameter.opts:
+            assert f"`{option}" in PAGE or f"`flowforge-graph {option}`" in PAGE, option
+
+
 def test_no_section_speaks_of_a_command_that_is_gone() -> None:
     """Each heading of a command names one that exists."""
     names = {name for name, _ in commands()}

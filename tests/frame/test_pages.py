@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from flowforge_graph.definitions import load_definitions
 from tests.support.documents import (
     ROOT,
     blocks_of,
     failures_of_session,
+    pages,
     run_shown,
     shown_commands,
     without_changing_parts,
@@ -20,9 +22,6 @@ from tests.support.documents import (
 
 README = ROOT / "README.md"
 QUICKSTART = ROOT / "docs" / "quickstart.md"
-EMBEDDING = ROOT / "docs" / "embedding.md"
-OPERATIONS = ROOT / "docs" / "operations.md"
-SCHEDULES = ROOT / "docs" / "schedules.md"
 DIAGRAMS = ROOT / "docs" / "diagrams.md"
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
 EXAMPLE = Path("docs") / "examples" / "medallion"
@@ -35,9 +34,12 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "page", [README, QUICKSTART, EMBEDDING, OPERATIONS, SCHEDULES, DIAGRAMS], ids=lambda page: page.name
-)
+# Pages whose sessions need something that their own tests bring.
+SESSIONS_ELSEWHERE = {ROOT / "docs" / "postgresql.md", ROOT / "docs" / "triggers-as-code.md"}
+SESSIONS = [page for page in pages() if blocks_of(page, "pycon") and page not in SESSIONS_ELSEWHERE]
+
+
+@pytest.mark.parametrize("page", SESSIONS, ids=lambda page: page.name)
 def test_python_sessions_are_real(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,9 +116,29 @@ def test_the_picture_of_the_page_about_diagrams_is_what_its_command_draws(tmp_pa
     assert numbers.sub("", again) == numbers.sub("", committed)
 
 
+def test_the_readme_shows_that_picture() -> None:
+    """The README's picture is the committed one, so that it is what the tool draws now."""
+    assert "](docs/pictures/medallion.svg)" in README.read_text(encoding="utf-8")
+    assert [picture.name for picture in (ROOT / "docs" / "pictures").iterdir()] == ["medallion.svg"]
+
+
+def test_the_quickstart_draws_the_file_that_it_shows() -> None:
+    """The file of the site's picture is the page's first block."""
+    (file, _) = blocks_of(QUICKSTART, "yaml")
+    drawn = ROOT / "docs" / "examples" / "quickstart" / "flowforge.yaml"
+    assert drawn.read_text(encoding="utf-8") == file.text
+
+
+def test_the_sketch_of_the_example_names_its_workflows() -> None:
+    """Each workflow of the file, and the conditions of the checked delivery."""
+    (sketch,) = blocks_of(ROOT / EXAMPLE / "README.md", "text")
+    ids = {workflow.id for workflow in load_definitions(ROOT / EXAMPLE / "flowforge.yaml").workflows}
+    assert {word for word in re.findall(r"\w+", sketch.text) if word[:3] != "on_"} == ids
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     """Each relative link of a page names a file that exists."""
-    for page in [README, *(ROOT / "docs").rglob("*.md")]:
+    for page in pages():
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
             assert "://" in target or (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
 

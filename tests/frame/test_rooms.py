@@ -6,13 +6,12 @@ import ast
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import flowforge_graph
+from tests.support.documents import ROOT, blocks_of
 
-ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "flowforge_graph"
-HEAVY = ("prefect", "fastapi", "hypothesis", "graphviz", "typer", "rich", "pytest")
+HEAVY = ("prefect", "fastapi", "hypothesis", "graphviz", "typer", "rich", "pytest", "sphinx", "docutils", "markdown")
 
 
 def test_a_lower_room_never_imports_a_higher_one() -> None:
@@ -20,6 +19,16 @@ def test_a_lower_room_never_imports_a_higher_one() -> None:
     program = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
     checked = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_decision_about_rooms_shows_them_all() -> None:
+    """In the order of pyproject.toml, from the bottom up."""
+    (contract, *_) = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = [layer.strip("()") for layer in reversed(contract["layers"]) if layer != "(__main__)"]
+    (shown,) = blocks_of(ROOT / "docs" / "decisions" / "0001-rooms-and-layers.md", "text")
+    assert [layer.strip() for layer in shown.text.replace("\n", " ").split("←") if layer.strip()] == layers
 
 
 def test_no_room_imports_the_package_from_above() -> None:

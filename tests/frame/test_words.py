@@ -8,7 +8,8 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.documents import ROOT, pages
+
 FORBIDDEN = {word + ending for word in ("job", "task", "dag", "pipeline", "parent", "ancestor") for ending in ("", "s")}
 FORBIDDEN |= {"child", "children"}
 GIVEN_BY_PYTHON_AND_LINUX = {"ChildProcessError", "PR_SET_CHILD_SUBREAPER", "after_in_child", "parents"}
@@ -46,10 +47,9 @@ def test_no_name_of_the_code_is_a_forbidden_synonym() -> None:
 
 def test_no_page_uses_a_forbidden_synonym() -> None:
     """The pages speak the words of the glossary."""
-    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
     found = {
         f"{page.relative_to(ROOT)}: {word}"
-        for page in pages
+        for page in pages()
         for word in re.findall(r"[A-Za-z]+", prose_of(page))
         if word.lower() in FORBIDDEN
     }

@@ -36,10 +36,11 @@ def default_max_concurrent() -> int:
 class LocalExecutor:
     """Runs commands (without a shell, under a supervisor) and Python callables (in this process), in parallel.
 
-    ``max_concurrent``: how many run at once (default: see :func:`default_max_concurrent`). ``output_limit``: bytes of a
-    command's output kept, half from its beginning, half from its end. ``timeout_seconds``: for commands whose workflow
-    names none. ``grace_seconds``: from TERM to KILL where an execution is stopped. ``state_folder``: where the locks of
-    running commands lie; all engines of this user on this machine that share a database must name the same one.
+    ``max_concurrent``: how many run at once (default: one for each processor, at least eight). ``output_limit``: bytes
+    of a command's output kept, half from its beginning, half from its end. ``timeout_seconds``: for commands whose
+    workflow names none. ``grace_seconds``: from TERM to KILL where an execution is stopped. ``state_folder``: where the
+    locks of running commands lie; all engines of this user on this machine that share a database must name the same
+    one.
     ``monotonic``: the clock that measures durations, timeouts and leases, in seconds.
 
     An execution that is cancelled before its outcome is known ends as cancelled, whatever its outcome. If its lease is

@@ -28,10 +28,10 @@ class SimulatedDatabase:
     """A SQLite in memory that several engines share, each transaction after the other.
 
     Attributes:
-        engine: the SQLAlchemy Engine to open a :class:`TriggerEngine` on. The schema is there.
+        engine: the SQLAlchemy Engine to open a :class:`~flowforge_graph.TriggerEngine` on. The schema is there.
         raw: the DBAPI connection that all engines share.
         reach: called with the name of each point that a transaction comes to: ``before begin``, ``before write``,
-            ``before commit`` and ``after commit``. It may raise :class:`Crash`.
+            ``before commit`` and ``after commit``. It may raise ``Crash``.
     """
 
     def __init__(self) -> None:

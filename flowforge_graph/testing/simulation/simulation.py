@@ -24,7 +24,7 @@ class SimulationFailure(AssertionError):
         rule: the rule of the contract (or the host's word) that was broken.
         says: what the invariant says.
         seen: what was seen instead.
-        script: the smallest script found that breaks the same invariant, for :meth:`Simulation.replay`.
+        script: the smallest script found that breaks the same invariant, for ``Simulation.replay``.
     """
 
     def __init__(self, violation: Violation, steps: Sequence[Step], *, seed: int | None) -> None:

@@ -28,7 +28,7 @@ class Step:
     """One call on one node.
 
     Attributes:
-        action: the name of a method of :class:`~flowforge_graph.testing.simulation.world.World`'s actions.
+        action: the name of a method of the simulated world's actions.
         node: which engine is asked.
         arguments: what it is asked; text, numbers, lists and mappings only.
         crash_at: the point at which the node's process dies, e.g. ``"before commit 1"``; None: it lives.
