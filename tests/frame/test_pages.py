@@ -35,7 +35,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 # Pages whose sessions need something that their own tests bring.
-SESSIONS_ELSEWHERE = {ROOT / "docs" / "postgresql.md", ROOT / "docs" / "triggers-as-code.md"}
+SESSIONS_ELSEWHERE = {ROOT / "docs" / f"{name}.md" for name in ("postgresql", "prefect", "triggers-as-code")}
 SESSIONS = [page for page in pages() if blocks_of(page, "pycon") and page not in SESSIONS_ELSEWHERE]
 
 
