@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -21,8 +22,9 @@ from flowforge_graph.engine.telling import (
     tell_of_starts,
     tell_of_taken_over,
 )
-from flowforge_graph.errors import LeaseLost
+from flowforge_graph.errors import DispatchError, LeaseLost, PermanentDispatchError
 from flowforge_graph.evaluation import backoff_seconds, reason_to_cancel
+from flowforge_graph.facts.catalogue import ExecutorBroke
 from flowforge_graph.model import Claim, Completion, EndStatus, Execution
 from flowforge_graph.model.completions import MAX_ERROR_CHARACTERS
 from flowforge_graph.model.executions import CANCEL_REQUESTED, DISPATCH_FAILED, LOST
@@ -160,7 +162,16 @@ class Claims:
         self._hand_back(claim, changes)
         tell_of_release(self._context.facts, claim)
 
-    def dispatch_failed(self, claim: Claim, error: str, *, permanent: bool) -> None:
+    def not_started(self, claim: Claim, error: Exception) -> None:
+        """The executor raised instead of starting it; where the claim is lost as well, another process has it."""
+        if not isinstance(error, DispatchError):
+            self._context.facts.tell(ExecutorBroke(execution_id=claim.execution_id), error=error)
+        with suppress(LeaseLost):
+            self._dispatch_failed(
+                claim, str(error) or type(error).__name__, permanent=isinstance(error, PermanentDispatchError)
+            )
+
+    def _dispatch_failed(self, claim: Claim, error: str, *, permanent: bool) -> None:
         """The executor did not start it: try again after a growing wait, or end it as a dead letter (rule 10)."""
         settings = self._context.settings
         error = storable_text(error, limit=MAX_ERROR_CHARACTERS)
