@@ -205,7 +205,7 @@ class ExecutorOut(Fact):
 
     event = "dispatch.executor_out"
     level = logging.WARNING
-    sentence = "%(executions)s execution(s) wait, the executor is asked again in %(retry_seconds)s s: %(error)s"
+    sentence = "what is due waits (%(executions)s so far), next try in %(retry_seconds)s s: %(error)s"
     executions: int
     retry_seconds: float
     error: str
