@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sync(session: Session, trigger: TriggerArgument, prefect_api: PrefectOption = None) -> None:
-    """Make or update the Prefect deployment of a scheduled trigger.
+    """Make or update the deployment of a scheduled trigger.
 
     It is a copy of the deployment on which the workflow runs, with the trigger's schedule: active where Prefect owns
     it. Lists the fire times of the next 400 days that only one of the two schedulers has.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -28,8 +29,8 @@ from flowforge_graph.model import (
     ScheduledTrigger,
     Workflow,
 )
-from flowforge_graph.schedules import CronExpression, FireTimeDifference, SchedulePreview, compare_rules, describe, zone
-from flowforge_graph.schedules.preview import checked_count, preview_schedule
+from flowforge_graph.schedules import CronExpression, FireTimeDifference, SchedulePreview, compare_rules, zone
+from flowforge_graph.schedules.preview import preview_schedule
 
 # More would hide the first ones, and of a schedule that fires each minute there are 60 in one overlap.
 MOST_DIFFERENCES: Final = 20
@@ -76,25 +77,25 @@ class DeploymentSync:
         """The next fire times of a trigger by the rule of whoever owns its schedule."""
         trigger = self._scheduled(trigger_id, having="fire times")
         after = self._context.now() if start is None else start
-        ours = preview_schedule(trigger.cron_expression, trigger.timezone, count=checked_count(count), start=after)
+        ours = preview_schedule(trigger.cron_expression, trigger.timezone, count=count, start=after)
         if trigger.schedule_owner == "engine":
             return ours
         expression = CronExpression.parse(trigger.cron_expression)
         theirs = islice(self._asked().fire_times(expression, zone(trigger.timezone), after), count)
-        return SchedulePreview(
-            next_runs=tuple(theirs),
-            cron_expression=expression.text,
-            timezone=trigger.timezone,
-            description=describe(expression),
-        )
+        return replace(ours, next_runs=tuple(theirs))
 
     # All
 
     def check(self) -> list[DeploymentDrift]:
         """Where Prefect differs from what is stored, by workflow and trigger."""
         found = self._found_by_trigger()
-        triggers = self._scheduled_triggers()
-        drifts = [d for trigger in triggers for d in self._drift(trigger, found.get(trigger.id, []))]
+        triggers, workflows = self._scheduled_triggers(), {w.id: w for w in self._questions.workflows()}
+        drifts = [
+            drift
+            for trigger in triggers
+            if (workflow := workflows.get(trigger.workflow_id)) is not None
+            for drift in self._drift(trigger, workflow, found.get(trigger.id, []))
+        ]
         known = frozenset(trigger.id for trigger in triggers)
         lost = orphans([d for all_of_one in found.values() for d in all_of_one], known, self._database)
         return sorted([*drifts, *lost], key=lambda drift: (drift.workflow_id or "", drift.trigger_id))
@@ -212,15 +213,16 @@ class DeploymentSync:
             found[deployment.trigger_id].append(deployment)
         return found
 
-    def _drift(self, trigger: ScheduledTrigger, found: list[Deployment]) -> Iterator[DeploymentDrift]:
-        if not found and trigger.schedule_owner == "engine":
-            # It needs none, and its workflow need not run on Prefect.
-            return
-        yield from drift_of(trigger, self._planned(trigger), found, self._database)
+    def _drift(
+        self, trigger: ScheduledTrigger, workflow: Workflow, found: list[Deployment]
+    ) -> Iterator[DeploymentDrift]:
+        if found or trigger.schedule_owner == "prefect":
+            # What the engine owns needs none, and its workflow need not run on Prefect.
+            yield from drift_of(trigger, self._planned(trigger, workflow), found, self._database)
 
-    def _planned(self, trigger: ScheduledTrigger) -> Deployment | DeploymentError:
+    def _planned(self, trigger: ScheduledTrigger, workflow: Workflow) -> Deployment | DeploymentError:
         try:
-            return self._asked().plan(trigger, self._questions.workflow(trigger.workflow_id))
+            return self._asked().plan(trigger, workflow)
         except DeploymentsUnreachable:
             raise
         except DeploymentError as error:

@@ -73,7 +73,7 @@ class PrefectDeployments:
         return f"<PrefectDeployments at {self._server.api_url}>"
 
     def plan(self, trigger: ScheduledTrigger, workflow: Workflow) -> Deployment:
-        """The deployment as it should be: two requests at most, nothing is changed."""
+        """The deployment as it should be: one request, nothing is changed."""
         base = self._base_of(workflow)
         schedule = cron_schedule(CronExpression.parse(trigger.cron_expression), trigger.timezone)
         return Deployment(

@@ -10,12 +10,14 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyOptions
 from prefect.states import Pending
 
-from flowforge_graph import ScheduledTrigger, TriggerEngine
+from flowforge_graph import DependencyTrigger, ScheduledTrigger, TriggerEngine
 from flowforge_graph.errors import DeploymentError, DeploymentNotFound, DeploymentsUnreachable
+from flowforge_graph.executors.prefect import PrefectReconciler
 from flowforge_graph.executors.prefect.deployments import PrefectDeployments
 from flowforge_graph.executors.prefect.server import PrefectServer
 from flowforge_graph.facts import Fact
 from tests.executors.prefect.deployed import Deployed, start_of
+from tests.executors.prefect.flows import set_state
 from tests.support.prefect_servers import free_port
 
 
@@ -63,9 +65,9 @@ _COPIED = (
 def test_it_is_a_whole_copy_of_the_workflows_own_and_stays_one(deployed: Deployed) -> None:
     """Nothing is wiped, neither when it is made nor when it is brought up to date; its limit is its own."""
     pool = f"pool-{deployed.flow}"
-    deployed.server.ask(lambda client: client.create_work_pool(WorkPoolCreate(name=pool, type="process")))
+    deployed.ask(lambda client: client.create_work_pool(WorkPoolCreate(name=pool, type="process")))
     base_id = deployed.deploy(deployed.flow, "base", work_pool_name=pool, **_WHOLE)
-    base = deployed.server.ask(lambda client: client.read_deployment(base_id))
+    base = deployed.ask(lambda client: client.read_deployment(base_id))
     trigger = deployed.trigger()
     for again in (1, 2):
         answered = deployed.engine.sync_deployment(trigger.id)
@@ -85,7 +87,7 @@ def test_it_is_a_whole_copy_of_the_workflows_own_and_stays_one(deployed: Deploye
         assert "s3cret" not in answered.model_dump_json(), "what may hold secrets is shown as a digest"
         assert not any("work pool" in note for note in answered.notes)
     deployed.engine.delete_deployment(trigger.id)
-    assert deployed.server.ask(lambda client: client.read_deployment(base_id)).global_concurrency_limit is not None
+    assert deployed.ask(lambda client: client.read_deployment(base_id)).global_concurrency_limit is not None
 
 
 def test_its_schedule_is_the_triggers(deployed: Deployed) -> None:
@@ -111,6 +113,27 @@ def test_only_its_owner_starts_a_schedule(deployed: Deployed) -> None:
     )
     assert deployed.runs(deployed.whole(engines).id) == []
     assert deployed.engine.tick().started_execution_ids == ()
+
+
+def test_what_prefect_started_by_schedule_is_an_execution_of_its_trigger(deployed: Deployed) -> None:
+    """The reconciler finds it by the tags that the deployment gave it; what depends on the workflow starts."""
+    engine = deployed.engine
+    engine.create_workflow("after")
+    engine.create_trigger(DependencyTrigger(workflow_id="after", depends_on_workflow_id=deployed.workflow_id))
+    trigger = deployed.trigger("* * * * *", "UTC", schedule_owner="prefect")
+    reconciler = PrefectReconciler(engine, deployed.server)
+    reconciler.reconcile()
+    run = deployed.scheduled_runs(deployed.whole(trigger).id)[0]
+    set_state(deployed.server, str(run.id), "running", "completed")
+    reconciler.reconcile()
+    (execution,) = engine.get_trigger_history(trigger.id)
+    assert (execution.workflow_id, execution.trigger_type, execution.status, execution.external_id) == (
+        deployed.workflow_id,
+        "scheduled",
+        "completed",
+        str(run.id),
+    )
+    assert [started.upstream_execution_id for started in engine.list_executions("after")] == [execution.id]
 
 
 def test_the_owner_moves_with_an_update(deployed: Deployed) -> None:
@@ -142,7 +165,7 @@ def test_an_instant_that_a_worker_has_taken_is_not_scheduled_again(deployed: Dep
     trigger = deployed.trigger("* * * * *", "UTC", schedule_owner="prefect")
     deployment_id = deployed.whole(trigger).id
     taken = deployed.scheduled_runs(deployment_id)[-1]
-    deployed.server.ask(lambda client: client.set_flow_run_state(taken.id, Pending(), force=True))
+    deployed.ask(lambda client: client.set_flow_run_state(taken.id, Pending(), force=True))
     deployed.engine.sync_deployment(trigger.id)
     deployed.wait_for_the_scheduler()
     others = [run for run in deployed.scheduled_runs(deployment_id) if start_of(run) == start_of(taken)]
@@ -155,7 +178,7 @@ def test_a_pause_drops_what_prefect_scheduled_and_keeps_what_people_started(depl
     engine, trigger = deployed.engine, deployed.trigger("* * * * *", "UTC", schedule_owner="prefect")
     deployment_id = deployed.whole(trigger).id
     deployed.scheduled_runs(deployment_id)
-    by_hand = deployed.server.ask(lambda client: client.create_flow_run_from_deployment(deployment_id))
+    by_hand = deployed.ask(lambda client: client.create_flow_run_from_deployment(deployment_id))
     engine.pause_deployment(trigger.id) if by == "deployment" else engine.disable_trigger(trigger.id)
     assert deployed.whole(trigger).paused
     assert [run.id for run in deployed.runs(deployment_id)] == [by_hand.id]
@@ -184,7 +207,7 @@ def test_it_goes_with_its_runs(deployed: Deployed, by: str) -> None:
             engine.delete_workflow(deployed.workflow_id)
     assert deployed.seen(trigger) is None
     assert deployed.runs(deployment_id) == []
-    assert deployed.server.find(lambda client: client.read_deployment(deployed.base_id)) is not None
+    assert deployed.find(lambda client: client.read_deployment(deployed.base_id)) is not None
 
 
 def test_it_moves_with_the_workflow_to_another_flow(deployed: Deployed) -> None:

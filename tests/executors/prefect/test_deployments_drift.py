@@ -35,13 +35,13 @@ def trigger(deployed: Deployed) -> ScheduledTrigger:
 def change(deployed: Deployed, trigger: ScheduledTrigger, **fields: Any) -> None:
     """Change a deployment of ours as somebody would in Prefect's own pages."""
     deployment_id = deployed.whole(trigger).id
-    deployed.server.ask(lambda client: client.update_deployment(deployment_id, DeploymentUpdate(**fields)))
+    deployed.ask(lambda client: client.update_deployment(deployment_id, DeploymentUpdate(**fields)))
 
 
 def delete(deployed: Deployed, trigger: ScheduledTrigger) -> None:
     """Delete it there."""
     deployment_id = deployed.whole(trigger).id
-    deployed.server.ask(lambda client: client.delete_deployment(deployment_id))
+    deployed.ask(lambda client: client.delete_deployment(deployment_id))
 
 
 def reschedule(deployed: Deployed, trigger: ScheduledTrigger) -> None:
@@ -54,7 +54,7 @@ def add_a_schedule(deployed: Deployed, trigger: ScheduledTrigger) -> None:
     """A second one beside ours."""
     added = DeploymentScheduleCreate(schedule=CronSchedule(cron="0 5 * * *", timezone="UTC"), slug="theirs")
     deployment_id = deployed.whole(trigger).id
-    deployed.server.ask(lambda client: client.create_deployment_schedules(deployment_id, [added]))
+    deployed.ask(lambda client: client.create_deployment_schedules(deployment_id, [added]))
 
 
 def switch_off(deployed: Deployed, trigger: ScheduledTrigger) -> None:
@@ -139,5 +139,5 @@ def test_a_deployment_that_nobody_signed_is_named_and_kept(deployed: Deployed) -
     drifts = [drift for drift in deployed.engine.check_deployments() if drift.trigger_id == "by-hand"]
     assert [(drift.kind, drift.mendable) for drift in drifts] == [("orphan", False)]
     assert "left" in [repair.action for repair in deployed.engine.repair_deployments()]
-    by_hand = deployed.server.ask(lambda c: c.read_deployment_by_name(f"{deployed.flow}/flowforge-trigger-by-hand"))
-    deployed.server.ask(lambda client: client.delete_deployment(by_hand.id))
+    by_hand = deployed.ask(lambda c: c.read_deployment_by_name(f"{deployed.flow}/flowforge-trigger-by-hand"))
+    deployed.ask(lambda client: client.delete_deployment(by_hand.id))

@@ -10,6 +10,7 @@ import pytest
 
 from flowforge_graph.executors.prefect.server import PrefectServer
 from tests.cli.conftest import Answer, cli, folder
+from tests.executors.prefect.flows import ask
 from tests.support.documents import ROOT, blocks_of, failures_of_session, shown_commands, without_changing_parts
 from tests.support.prefect_servers import PrefectProcess
 
@@ -27,9 +28,9 @@ def test_the_page_goes_as_it_says(
 ) -> None:
     """Its file is applied, its commands print what stands below them, and its session goes on from there."""
     monkeypatch.setenv("PREFECT_API_URL", prefect_process.api_url)
-    flow_id = prefect.ask(lambda client: client.create_flow_from_name("rows"))
+    flow_id = ask(prefect, lambda client: client.create_flow_from_name("rows"))
     pool = _work_pool(prefect)
-    prefect.ask(lambda client: client.create_deployment(flow_id, "production", work_pool_name=pool))
+    ask(prefect, lambda client: client.create_deployment(flow_id, "production", work_pool_name=pool))
     (folder / "nightly.yaml").write_text(blocks_of(PAGE, "yaml")[0].text, encoding="utf-8")
     for shown in shown_commands(PAGE):
         answer = cli(*shlex.split(shown.command)[1:])
@@ -41,4 +42,4 @@ def test_the_page_goes_as_it_says(
 def _work_pool(prefect: PrefectServer) -> str:
     from prefect.client.schemas.actions import WorkPoolCreate
 
-    return prefect.ask(lambda client: client.create_work_pool(WorkPoolCreate(name="page", type="process"))).name
+    return ask(prefect, lambda client: client.create_work_pool(WorkPoolCreate(name="page", type="process"))).name
