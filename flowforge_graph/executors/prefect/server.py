@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from uuid import UUID
@@ -55,7 +56,8 @@ class PrefectServer:
         from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
 
         settings = get_current_settings()
-        url = api_url or settings.api.url
+        # Prefect reads the environment once, when it is imported.
+        url = api_url or os.environ.get("PREFECT_API_URL") or settings.api.url
         if not url:
             raise PrefectFault(
                 "no Prefect server is named: set PREFECT_API_URL to its API, such as http://127.0.0.1:4200/api",
