@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,12 +22,22 @@ _HANG_SECONDS = 240.0
 def program(
     prefect: PrefectProcess, words: Sequence[str], log: Path, **variables: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python program with its output in ``log``; it and all that it started are killed at the end."""
+    """A Python program beside a server, as :func:`running`."""
     environment = prefect.environment(PREFECT_RUNNER_POLL_FREQUENCY="1", PREFECT_WORKER_QUERY_SECONDS="1")
+    with running([sys.executable, *words], {**environment, "PYTHONPATH": str(ROOT), **variables}, log) as process:
+        yield process
+
+
+@contextmanager
+def running(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, *, folder: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with its output in ``log``; it and all that it started are killed at the end."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, *words],
-            env={**environment, "PYTHONPATH": str(ROOT), **variables},
+            command,
+            cwd=folder,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
