@@ -11,6 +11,7 @@ from uuid import UUID
 from flowforge_graph.errors import FlowforgeGraphError
 
 if TYPE_CHECKING:
+    import httpx
     from prefect.client.orchestration import SyncPrefectClient
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class PrefectServer:
             self.api_url,
             auth_string=secret.get_secret_value() if secret else None,
             api_key=key.get_secret_value() if key else None,
-            httpx_settings={"timeout": timeout_seconds},
+            httpx_settings={"timeout": timeout_seconds, "event_hooks": {"response": [_refuse_at_once]}},
         )
 
     def __enter__(self) -> Self:
@@ -115,6 +116,17 @@ def as_uuid(text: str | None) -> UUID | None:
         return None
 
 
+def _refuse_at_once(response: httpx.Response) -> None:
+    """Raise what may pass. The client would sleep for two seconds after its last try, before it says so."""
+    if _may_pass(response.status_code):
+        response.read()
+        response.raise_for_status()
+
+
+def _may_pass(status: int) -> bool:
+    return status in _PASSING or status >= 500
+
+
 def _fault_of(error: Exception, url: str) -> PrefectFault:
     import httpx
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
@@ -134,14 +146,11 @@ def _fault_of(error: Exception, url: str) -> PrefectFault:
     raise error
 
 
-def _refusal_of(response: object, url: str) -> PrefectFault:
-    import httpx
-
-    assert isinstance(response, httpx.Response)
+def _refusal_of(response: httpx.Response, url: str) -> PrefectFault:
     status = response.status_code
     return PrefectFault(
         f"the Prefect server at {url} answered {status}{_detail_in(response.text)}",
-        may_pass=status in _PASSING or status >= 500,
+        may_pass=_may_pass(status),
         status_code=status,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +22,7 @@ class Proxy:
         self._to = (where.hostname or "", where.port or 80)
         self._lock = threading.Lock()
         self._cuts: dict[bytes, int] = {}
-        self._refusals: dict[bytes, int] = {}
+        self._refusals: dict[bytes, tuple[int, float]] = {}
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,10 +60,10 @@ class Proxy:
         with self._lock:
             self._cuts[containing] = times
 
-    def refuse(self, status: int, *, containing: bytes) -> None:
-        """Answer every request that contains this with a status, and do not pass it on."""
+    def refuse(self, status: int, *, containing: bytes, times: float = math.inf) -> None:
+        """Answer every request that contains this, or the next few, with a status, and do not pass it on."""
         with self._lock:
-            self._refusals[containing] = status
+            self._refusals[containing] = (status, times)
 
     def handle(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         """One request."""
@@ -85,7 +86,12 @@ class Proxy:
 
     def _refusal_of(self, body: bytes) -> int | None:
         with self._lock:
-            return next((status for words, status in self._refusals.items() if words in body), None)
+            words = next((words for words, (_, left) in self._refusals.items() if left and words in body), None)
+            if words is None:
+                return None
+            status, left = self._refusals[words]
+            self._refusals[words] = (status, left - 1)
+            return status
 
     def _is_cut(self, body: bytes) -> bool:
         with self._lock:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from flowforge_graph.executors.prefect.server import PrefectFault, PrefectServer
+from tests.executors.prefect.proxy import Proxy
 from tests.support.prefect_servers import free_port
 
 
@@ -46,3 +47,15 @@ def test_a_server_that_hangs_is_not_waited_for() -> None:
         with PrefectServer(url, timeout_seconds=0.2) as hanging, pytest.raises(PrefectFault, match="in time") as caught:
             hanging.ask(lambda client: client.hello())
     assert caught.value.may_pass
+
+
+def test_a_refusal_that_may_pass_is_told_at_once(prefect: PrefectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect's client sleeps before it answers that its last try was refused; the engine has a backoff of its own."""
+    slept: list[float] = []
+    monkeypatch.setattr("prefect.client.base.time.sleep", slept.append)
+    with Proxy(prefect.api_url) as proxy, PrefectServer(proxy.api_url) as refused:
+        proxy.refuse(503, containing=b"")
+        with pytest.raises(PrefectFault, match="answered 503: refused") as caught:
+            refused.ask(lambda client: client.hello())
+    assert (caught.value.status_code, caught.value.may_pass) == (503, True)
+    assert slept == []
