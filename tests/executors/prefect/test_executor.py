@@ -204,6 +204,22 @@ def test_an_execution_that_the_server_cannot_take_holds_up_no_other(
     assert {engine.get_execution(other.id).status for other in others} == {"running"}
 
 
+def test_a_server_that_is_busy_for_a_moment_is_not_away(make_engine: MakeEngine, prefect: PrefectServer) -> None:
+    """On SQLite it says 503 while it writes something else: asked again at once, it takes the run. Others need not
+    wait, as they do for a server that says so for longer."""
+    with Proxy(prefect.api_url) as proxy, PrefectServer(proxy.api_url) as server:
+        engine = make_engine(executor=PrefectExecutor(server))
+        engine.create_workflow("A", run={"prefect": deploy(prefect)})
+        for name in ("busy", "after"):
+            engine.start("A", execution_id=name)
+        proxy.refuse(503, containing=b"flowforge-execution:busy", times=2)
+        assert engine.dispatch_due() == 2
+        engine.start("A", execution_id="away")
+        proxy.refuse(503, containing=b"flowforge-execution:away")
+        assert engine.dispatch_due() == 0
+        assert engine.next_available_at() is not None
+
+
 def test_a_lost_reply_is_no_second_run(make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock) -> None:
     """Prefect has accepted, and the connection is cut before it can say so."""
     deployment = deploy(prefect)
