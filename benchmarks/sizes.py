@@ -12,8 +12,8 @@ class Sizes:
 
     ``edges`` of the guarded inserts; ``deep_edges`` of the graphs that single edges and refusals meet; ``triggers``
     stored in bulk; ``completions`` on the durable path a side and round; ``width`` of one wide fan-out; ``schedules``
-    stored for a tick; ``boxes`` workflows of a diagram; ``fan_outs`` completions beside the peers; ``rounds`` of
-    each comparison.
+    stored for a tick; ``boxes`` workflows of a diagram; ``fan_outs`` completions beside the peers; ``flow_runs``
+    completed on Prefect; ``rounds`` of each comparison.
     ``folder`` holds the databases: its disk is the one that is measured.
     """
 
@@ -26,6 +26,7 @@ class Sizes:
     schedules: int = 100_000
     boxes: int = 300
     fan_outs: int = 1_000
+    flow_runs: int = 60
     rounds: int = 5
 
     @property
@@ -43,5 +44,6 @@ QUICK = {
     "schedules": 5_000,
     "boxes": 60,
     "fan_outs": 20,
+    "flow_runs": 6,
     "rounds": 2,
 }

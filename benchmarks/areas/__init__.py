@@ -14,6 +14,7 @@ from benchmarks.areas import (
     fan_out,
     guarded_insert,
     imports,
+    on_prefect,
     peers,
     poison,
     questions,
@@ -42,5 +43,6 @@ AREAS: Final[Mapping[str, tuple[str, Measure]]] = {
     "diagrams": ("A graph as a picture, beside the bare layout program on the same DOT text", diagrams.rows),
     "api": ("The REST API beside the engine that it calls and an empty endpoint of FastAPI", api.rows),
     "import": ("A fresh interpreter that imports and ends", imports.rows),
+    "prefect": ("Completions on a Prefect server with five downstream runs each", on_prefect.rows),
     "peers": ("Fan-out: completions with five downstream workflows each, durable, then run", peers.rows),
 }
