@@ -40,6 +40,8 @@ CHECKED = (
         "text",
         "tests/frame/test_pages.py::test_the_sketch_of_the_example_names_its_workflows",
     ),
+    ("docs/examples/prefect/*", "bash", "tests/executors/prefect/test_layout.py::test_the_page_speaks_of_what"),
+    ("docs/examples/prefect/*", "text", "tests/executors/prefect/test_layout.py::test_the_page_speaks_of_what"),
     ("docs/operations.md", "pycon", "tests/frame/test_pages.py::test_python_sessions_are_real"),
     ("docs/postgresql.md", "pycon", "tests/frame/test_how_to_pages.py::test_postgresql_goes_as_the_page_says"),
     ("docs/postgresql.md", "sql", "tests/frame/test_how_to_pages.py::made_database"),

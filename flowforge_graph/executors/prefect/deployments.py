@@ -49,7 +49,6 @@ _SHOWN: Final = (
 )
 _HIDDEN: Final = ("parameters", "job_variables", "pull_steps", "parameter_openapi_schema")
 _PAGE: Final = 200
-_MOST_TRIES: Final = 5
 
 _NO_POOL: Final = (
     "the workflow's own deployment has no work pool: the process that serves it takes only that deployment's runs, "
@@ -234,24 +233,10 @@ def _deletion_of(schedule: DeploymentSchedule, deployment_id: UUID) -> Callable[
 
 
 def _answer_of(ask: Callable[[], T]) -> T:
-    """What is answered, at last: a server on SQLite says 503 while somebody else writes. Repeating changes nothing."""
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
-
-    tries = Retrying(
-        retry=retry_if_exception(_is_busy),
-        stop=stop_after_attempt(_MOST_TRIES),
-        wait=wait_random_exponential(multiplier=0.2, max=1.0),
-        reraise=True,
-    )
     try:
-        return tries(ask)
+        return ask()
     except PrefectFault as fault:
         raise _error_of(fault) from fault
-
-
-def _is_busy(error: BaseException) -> bool:
-    """A server that is there, and asks for patience; one that is not there is not waited for."""
-    return isinstance(error, PrefectFault) and error.may_pass and error.status_code is not None
 
 
 def _error_of(fault: PrefectFault) -> DeploymentError:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
 from flowforge_graph.errors import DispatchError, ExecutorUnavailable, PermanentDispatchError
@@ -25,12 +24,8 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.responses import DeploymentResponse
 
-T = TypeVar("T")
-
 # What makes Prefect's server read a parameter as a template, a variable or JSON instead of as a value.
 _KIND: Final = "__prefect_kind"
-_BUSY: Final = 503
-_BUSY_WAITS: Final = (0.02, 0.05, 0.1, 0.2, 0.4)  # seconds
 
 
 class PrefectExecutor:
@@ -116,7 +111,7 @@ class PrefectExecutor:
 
     def _create_of(self, deployment: DeploymentResponse, execution: Execution, workflow: Workflow) -> FlowRun:
         deployment_id: UUID = deployment.id
-        return self._ask_busy(
+        return self._server.ask(
             lambda client: client.create_flow_run_from_deployment(
                 deployment_id,
                 parameters=_parameters(execution, deployment),
@@ -124,18 +119,6 @@ class PrefectExecutor:
                 idempotency_key=f"flowforge:{self._namespace}:{execution.id}",
             )
         )
-
-    def _ask_busy(self, question: Callable[[SyncPrefectClient], T]) -> T:
-        """Ask, a few times more where the server is too busy: one on SQLite says 503 when two write at once, and is
-        not away. The idempotency key makes asking again safe."""
-        for wait in _BUSY_WAITS:
-            try:
-                return self._server.ask(question)
-            except PrefectFault as fault:
-                if fault.status_code != _BUSY:
-                    raise
-                time.sleep(wait)
-        return self._server.ask(question)
 
 
 def cancel(server: PrefectServer, external_id: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import os
+import random
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from uuid import UUID
@@ -18,6 +20,9 @@ T = TypeVar("T")
 
 # Statuses of a server that is there but cannot answer now.
 _PASSING: Final = frozenset({408, 425, 429})
+_BUSY: Final = 503
+# Seconds, less than one in all: whoever asks holds leases meanwhile.
+_BUSY_WAITS: Final = (0.03, 0.07, 0.15, 0.3, 0.4)
 _LONGEST_DETAIL: Final = 500
 
 
@@ -92,7 +97,21 @@ class PrefectServer:
         self._client.__exit__(None, None, None)
 
     def ask(self, question: Callable[[SyncPrefectClient], T]) -> T:
-        """What ``question`` answers when it is called with the client. Raises PrefectFault for whatever goes wrong."""
+        """What ``question`` answers when it is called with the client. Raises PrefectFault for whatever goes wrong.
+
+        A server that is busy is asked again a few times: one on SQLite says 503 when two write at once. So a question
+        must be one that can be repeated.
+        """
+        for wait in _BUSY_WAITS:
+            try:
+                return self._ask_once(question)
+            except PrefectFault as fault:
+                if fault.status_code != _BUSY:
+                    raise
+                time.sleep(wait * random.uniform(0.5, 1.0))
+        return self._ask_once(question)
+
+    def _ask_once(self, question: Callable[[SyncPrefectClient], T]) -> T:
         try:
             return self._context.copy().run(question, self._client)
         except Exception as error:

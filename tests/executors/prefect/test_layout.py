@@ -20,6 +20,7 @@ from urllib.request import urlopen
 from uuid import UUID
 
 import pytest
+from sqlalchemy import make_url
 
 from flowforge_graph import Execution, TriggerEngine
 from flowforge_graph.executors.prefect import PrefectServer
@@ -34,6 +35,7 @@ from tests.support.serving import Client
 LAYOUT = ROOT / "docs" / "examples" / "prefect"
 DATABASES = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "FLOWFORGE_DATABASE_URL")
 PORTS = ("4200", "8001", "8002")
+BEGIN = "/api/workflows/ingest/execute"
 ROOT_EXECUTION = "first"
 
 
@@ -109,6 +111,19 @@ def test_every_setting_of_the_layout_is_one() -> None:
     names = read_variables(LAYOUT).keys()
     assert set(DATABASES) < names
     assert {name for name in names if name.startswith("PREFECT_")} <= _get_valid_setting_names(Settings)
+
+
+def test_the_page_speaks_of_what_is_in_the_files() -> None:
+    """Its sketch of the processes, the databases that it makes, and the call that begins a cascade."""
+    (sketch,) = blocks_of(LAYOUT / "README.md", "text")
+    assert all(name.rstrip("s") in sketch.text for name in read_procfile(LAYOUT))
+    made, call = blocks_of(LAYOUT / "README.md", "bash")
+    variables = read_variables(LAYOUT)
+    for name in DATABASES:
+        url = make_url(variables[name])
+        assert f"createuser --pwprompt {url.username} && createdb --owner {url.username} {url.database}" in made.text
+    assert f"curl -X POST {variables['FLOWFORGE_API_URL']}{BEGIN} " in call.text
+    assert variables["FLOWFORGE_API_URL"].rpartition(":")[2] in read_procfile(LAYOUT)["engine1"]
 
 
 def test_an_engine_is_killed_and_the_cascade_goes_on(layout: Layout) -> None:
@@ -201,7 +216,7 @@ def answers(url: str) -> bool:
 def begin(layout: Layout, engine: str) -> None:
     """Start the cascade through one of the engines."""
     with Client(layout.url(engine)) as client:
-        answer = client.ask("POST", "/api/workflows/ingest/execute", {"executionId": ROOT_EXECUTION})
+        answer = client.ask("POST", BEGIN, {"executionId": ROOT_EXECUTION})
     assert answer.status == 202, answer.body
 
 
