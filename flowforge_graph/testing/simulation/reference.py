@@ -6,7 +6,7 @@ Each function answers one question of the contract's section 2 for the rows of o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from flowforge_graph.testing.chains import chain_between
 from flowforge_graph.testing.simulation.rows import ExecutionRow, StoredRows, TriggerRow, VerdictRow
@@ -33,7 +33,19 @@ MOST_FIRES_PER_TICK: Final = 100
 # Rules 4, 6 and 7: completions
 
 
-def reason_to_skip(trigger: TriggerRow, status: str, room: int) -> str | None:
+class Asked(Protocol):
+    """A dependency trigger, as a value or as a row."""
+
+    @property
+    def enabled(self) -> bool | int:
+        """Whether it may start anything."""
+
+    @property
+    def dependency_condition(self) -> str | None:
+        """What it accepts."""
+
+
+def reason_to_skip(trigger: Asked, status: str, room: int) -> str | None:
     """Why a dependency trigger starts nothing for an upstream that ended so; None: it starts one."""
     if not trigger.enabled:
         return "trigger_disabled"
