@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from flowforge_graph.engine import TriggerEngine
+from flowforge_graph.engine import DefinitionChanges, TriggerEngine
 from flowforge_graph.errors import CycleError, FlowforgeGraphError
 from flowforge_graph.model import (
     CONDITIONS,
@@ -21,10 +22,13 @@ from flowforge_graph.model import (
     EventTrigger,
     Execution,
     ScheduledTrigger,
+    Workflow,
 )
 from flowforge_graph.testing.databases import fresh_database
 from flowforge_graph.testing.fakes import FixedClock, RecordingExecutor
+from flowforge_graph.testing.graphs import ReadableGraph
 from flowforge_graph.testing.machine.memory import Memory, sight_of
+from flowforge_graph.testing.strategies import trigger_graphs
 
 
 class RefusedByHost(Exception):
@@ -34,6 +38,22 @@ class RefusedByHost(Exception):
 def _drawn_from(pool: Callable[[Any], Sequence[Any]]) -> st.SearchStrategy[Any]:
     """One of what the machine has now."""
     return st.runner().flatmap(lambda machine: st.sampled_from(pool(machine)))
+
+
+def _beginnings() -> st.SearchStrategy[ReadableGraph]:
+    """Graphs of the workflows that the machine may use, mostly with some way to go."""
+    return st.runner().flatmap(
+        lambda machine: _graphs_of(machine.workflow_ids, 0) | _graphs_of(machine.workflow_ids, 3)
+    )
+
+
+def _graphs_of(workflow_ids: Sequence[str], fewest: int) -> st.SearchStrategy[ReadableGraph]:
+    most = len(workflow_ids)
+    return trigger_graphs(min(fewest, most), most, workflow_ids=workflow_ids, is_shuffled=False)
+
+
+# Most executions end well.
+_STATUS = st.sampled_from(("completed", *END_STATUSES))
 
 
 class TriggerEngineMachine(RuleBasedStateMachine):
@@ -99,6 +119,12 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         self.engine.close()
 
     # For the host: how its callers ask. Refusals are raised as the engine raises them, or as RefusedByHost.
+
+    def do_begin(self, graph: ReadableGraph) -> object:
+        """Create the workflows and triggers of a graph, in one transaction as a file would."""
+        workflows = tuple(Workflow(id=workflow_id) for workflow_id in graph.workflow_ids)
+        changes = DefinitionChanges(put_workflows=workflows, put_triggers=graph.triggers)
+        return self.engine.change_definitions(lambda _: changes)
 
     def do_create_workflow(self, workflow_id: str) -> object:
         """Create a workflow."""
@@ -174,6 +200,12 @@ class TriggerEngineMachine(RuleBasedStateMachine):
 
     # Steps
 
+    @initialize(graph=_beginnings())
+    def begin_with(self, graph: ReadableGraph) -> None:
+        """Most of what goes wrong needs a graph: there is one from the first step on."""
+        self._made["t"] += len(graph.triggers)
+        self._ask(lambda: self.do_begin(graph))
+
     @precondition(lambda self: self.free_workflows)
     @rule(workflow_id=_drawn_from(lambda machine: machine.free_workflows))
     def create_workflow(self, workflow_id: str) -> None:
@@ -205,23 +237,17 @@ class TriggerEngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.known_workflows)
     @rule(
         workflow_id=_drawn_from(lambda machine: machine.known_workflows),
-        cron_expression=_drawn_from(lambda machine: machine.cron_expressions),
+        when=_drawn_from(lambda machine: ("event", *machine.cron_expressions)),
     )
-    def create_schedule(self, workflow_id: str, cron_expression: str) -> None:
-        """A workflow is scheduled."""
+    def create_trigger(self, workflow_id: str, when: str) -> None:
+        """A workflow comes to be started by events, or by a schedule."""
         label = self._new("t")
-        # Named, so that no two say the same.
-        schedule = ScheduledTrigger(
-            id=label, trigger_name=label, workflow_id=workflow_id, cron_expression=cron_expression
-        )
-        self._ask(lambda: self.do_create_trigger(schedule))
-
-    @precondition(lambda self: self.known_workflows)
-    @rule(workflow_id=_drawn_from(lambda machine: machine.known_workflows))
-    def create_event_trigger(self, workflow_id: str) -> None:
-        """A workflow comes to be started by events."""
-        trigger = EventTrigger(id=self._new("t"), workflow_id=workflow_id, event_type="arrived")
-        self._ask(lambda: self.do_create_trigger(trigger))
+        # Named, so that no two schedules say the same.
+        named: dict[str, Any] = {"id": label, "trigger_name": label, "workflow_id": workflow_id}
+        if when == "event":
+            self._ask(lambda: self.do_create_trigger(EventTrigger(**named, event_type="arrived")))
+        else:
+            self._ask(lambda: self.do_create_trigger(ScheduledTrigger(**named, cron_expression=when)))
 
     @precondition(lambda self: self.known_dependencies)
     @rule(
@@ -238,35 +264,38 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         self._ask(lambda: self.do_update_trigger(stored.id, **changes), refusal=self.memory.refusal_of(changed))
 
     @precondition(lambda self: self.known_triggers)
-    @rule(trigger=_drawn_from(lambda machine: machine.known_triggers), enabled=st.booleans())
-    def switch_trigger(self, trigger: str, enabled: bool) -> None:
-        """A trigger is enabled or disabled."""
-        self._ask(lambda: self.do_update_trigger(self.memory.id_of(trigger), enabled=enabled))
-
-    @precondition(lambda self: self.known_triggers)
-    @rule(trigger=_drawn_from(lambda machine: machine.known_triggers))
-    def delete_trigger(self, trigger: str) -> None:
-        """A trigger is deleted."""
-        self._ask(lambda: self.do_delete_trigger(self.memory.id_of(trigger)))
+    @rule(
+        trigger=_drawn_from(lambda machine: machine.known_triggers),
+        change=st.sampled_from(("delete", "disable", "enable")),
+    )
+    def change_trigger(self, trigger: str, change: str) -> None:
+        """A trigger is deleted, disabled or enabled."""
+        trigger_id = self.memory.id_of(trigger)
+        if change == "delete":
+            self._ask(lambda: self.do_delete_trigger(trigger_id))
+        else:
+            self._ask(lambda: self.do_update_trigger(trigger_id, enabled=change == "enable"))
 
     @precondition(lambda self: self.known_workflows)
-    @rule(workflow_id=_drawn_from(lambda machine: machine.known_workflows))
-    def start(self, workflow_id: str) -> None:
-        """A workflow is started by hand."""
-        self._ask(lambda: self.do_start(workflow_id, self._new("e")))
+    @rule(
+        workflow_ids=st.lists(_drawn_from(lambda machine: machine.known_workflows), min_size=1, max_size=4),
+        status=_STATUS | st.just("pending"),
+    )
+    def run(self, workflow_ids: list[str], status: str) -> None:
+        """Workflows are started by hand, one after the other, and each ends at once unless it is left pending."""
+        for workflow_id in workflow_ids:
+            before = self.memory.sight.executions.keys()
+            self._ask(partial(self.do_start, workflow_id, self._new("e")))
+            self.memory.look(self.engine)
+            for started in self.memory.sight.executions.keys() - before:
+                if status != "pending":
+                    self._complete(self.memory.sight.executions[started], status)
 
     @precondition(lambda self: self.known_executions)
-    @rule(
-        execution=_drawn_from(lambda machine: machine.known_executions),
-        status=st.sampled_from(END_STATUSES),
-    )
+    @rule(execution=_drawn_from(lambda machine: machine.known_executions), status=_STATUS)
     def complete(self, execution: str, status: str) -> None:
         """An execution ends, or its end is told again; another end is a conflict."""
-        stored = self._execution(execution)
-        refusal = ("CompletionConflict",) if stored.has_ended and stored.status != status else None
-        if self._ask(lambda: self.do_complete(stored.id, stored.workflow_id, status), refusal=refusal):
-            ended = self.engine.get_execution(stored.id)
-            assert ended.status == status, f"{execution} was acknowledged as {status} and is {ended.status} (rule 4)"
+        self._complete(self._execution(execution), status)
 
     @precondition(lambda self: self.known_executions)
     @rule(execution=_drawn_from(lambda machine: machine.known_executions))
@@ -281,21 +310,18 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         """An event happens, or is told again."""
         self._ask(lambda: self.do_emit("arrived", key))
 
-    @rule(minutes=st.sampled_from((1, 5, 60)))
-    def tick(self, minutes: int) -> None:
-        """Time passes, and the schedules are looked at."""
+    @rule(minutes=st.sampled_from((0, 1, 5, 60)))
+    def serve(self, minutes: int) -> None:
+        """Time passes, the schedules are looked at, and what is due is started."""
         self.clock.advance(minutes=minutes)
         self._ask(self.do_tick)
-
-    @rule()
-    def dispatch(self) -> None:
-        """What is due is started."""
         self._ask(self.do_dispatch)
 
     @rule()
     def restart(self) -> None:
         """The process ends, and another one opens the same database: everything is as it was."""
         before = sight_of(self.engine)
+        self.memory.compare(before)
         self.close_engine()
         self.engine = self.make_engine(self.database)
         after = sight_of(self.engine)
@@ -307,12 +333,12 @@ class TriggerEngineMachine(RuleBasedStateMachine):
 
     # What must hold
 
-    @invariant()
-    def engine_keeps_its_rules(self) -> None:
-        """The rules of the contract, as far as they show from outside."""
+    def check_invariants(self, *arguments: Any, **keywords: Any) -> None:
+        """Look at the engine before any invariant is asked, those of hosts too: they may read ``memory``."""
         self.memory.look(self.engine)
         starts = [(execution.id, execution.attempt) for execution in self.executor.started]
         assert len(starts) == len(set(starts)), f"an attempt was started twice: {starts} (rule 10)"
+        super().check_invariants(*arguments, **keywords)
 
     # How a step asks
 
@@ -331,6 +357,12 @@ class TriggerEngineMachine(RuleBasedStateMachine):
             answer = None
         assert answer == refusal, f"accepted, where {refusal} was expected"
         return answer is None
+
+    def _complete(self, execution: Execution, status: str) -> None:
+        refusal = ("CompletionConflict",) if execution.has_ended and execution.status != status else None
+        if self._ask(lambda: self.do_complete(execution.id, execution.workflow_id, status), refusal=refusal):
+            stored = self.engine.get_execution(execution.id)
+            assert stored.status == status, f"{stored.id} was acknowledged as {status} and is {stored.status} (rule 4)"
 
     def _new(self, letter: str) -> str:
         self._made[letter] += 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
 from flowforge_graph.engine import TriggerEngine
-from flowforge_graph.model import AnyTrigger, DependencyTrigger, Execution, ScheduledTrigger, Verdict
+from flowforge_graph.model import AnyTrigger, DependencyTrigger, Event, Execution, ScheduledTrigger, Verdict
 from flowforge_graph.testing.chains import cycle_of, refused_chain
 from flowforge_graph.testing.simulation.reference import ACCEPTS, reason_to_skip
 from flowforge_graph.testing.simulation.rows import cause_of
@@ -42,10 +42,18 @@ def sight_of(engine: TriggerEngine) -> Sight:
     """Ask an engine for everything."""
     executions = list(_all_executions(engine))
     return Sight(
-        workflows=frozenset(workflow.id for workflow in engine.list_workflows()),
-        triggers={trigger.id: trigger for trigger in reversed(engine.list_triggers())},
+        workflows=_workflows_of(engine),
+        triggers=_triggers_of(engine),
         executions={execution.id: execution for execution in reversed(executions)},
     )
+
+
+def _workflows_of(engine: TriggerEngine) -> frozenset[str]:
+    return frozenset(workflow.id for workflow in engine.list_workflows())
+
+
+def _triggers_of(engine: TriggerEngine) -> dict[str, AnyTrigger]:
+    return {trigger.id: trigger for trigger in reversed(engine.list_triggers())}
 
 
 def _all_executions(engine: TriggerEngine) -> Iterator[Execution]:
@@ -62,7 +70,7 @@ class Memory:
 
     Attributes:
         sight: what there was when it was last looked at.
-        verdicts: of each ended execution, by its id.
+        verdicts: of each ended execution, by its id, in the order in which they ended.
         labels: what executions and triggers are called: ``e1`` was started by hand, ``e1>t2`` by trigger ``t2`` when
             ``e1`` ended, ``t3@03:15`` at that fire time, ``t4!k1`` by the event ``k1``.
     """
@@ -72,13 +80,35 @@ class Memory:
         self.verdicts: dict[str, list[Verdict]] = {}
         self.labels: dict[str, str] = {}
         self._causes: dict[tuple[str, str], str] = {}
+        self._position = 0
+
+    @property
+    def ended(self) -> list[Execution]:
+        """The executions that have ended, in the order in which they did."""
+        return [self.sight.executions[execution_id] for execution_id in self.verdicts]
 
     def look(self, engine: TriggerEngine) -> None:
-        """Look at an engine, and raise AssertionError with a sentence for the first thing that is not as it must be."""
-        before, self.sight = self.sight, sight_of(engine)
-        self._name_what_is_new(before)
-        for complaint in self._complaints(before, engine):
+        """Look at what changed, and raise AssertionError with a sentence for the first thing that is not as it must be.
+
+        Costs one query where nothing has changed: the engine's feed says what did, and in which order.
+        """
+        events = self._new_events(engine)
+        before, self.sight = self.sight, self._sight_after(events, engine)
+        changed = list(dict.fromkeys(event.subject_id for event in events if event.kind == "execution"))
+        for execution_id in changed:
+            self.labels.setdefault(execution_id, self._label_of(self.sight.executions[execution_id]))
+        for complaint in self._complaints(before, changed, engine):
             raise AssertionError(complaint)
+
+    def compare(self, sight: Sight) -> None:
+        """Compare what was remembered step by step with a sight of everything; raise AssertionError."""
+        kept = {trigger_id: _without_plan(trigger) for trigger_id, trigger in self.sight.triggers.items()}
+        stored = {trigger_id: _without_plan(trigger) for trigger_id, trigger in sight.triggers.items()}
+        assert self.sight.workflows == sight.workflows, f"{sorted(sight.workflows)} are not what the feed told of"
+        assert kept == stored, f"the triggers {stored} are not what the feed told of: {kept}"
+        statuses = {execution.id: execution.status for execution in sight.executions.values()}
+        told = {execution.id: execution.status for execution in self.sight.executions.values()}
+        assert statuses == told, f"the executions {statuses} are not what the feed told of: {told}"
 
     def id_of(self, label: str) -> str:
         """The id of what is called so."""
@@ -97,14 +127,29 @@ class Memory:
         said = {(o.depends_on_workflow_id, o.workflow_id, o.dependency_condition) for o in others}
         return ("DuplicateTrigger",) if (upstream, downstream, trigger.dependency_condition) in said else None
 
-    # Labels
+    # What has changed
 
-    def _name_what_is_new(self, before: Sight) -> None:
-        for trigger_id in self.sight.triggers.keys() - before.triggers.keys():
-            self.labels.setdefault(trigger_id, trigger_id)
-        for execution in self.sight.executions.values():
-            if execution.id not in self.labels:
-                self.labels[execution.id] = self._label_of(execution)
+    def _new_events(self, engine: TriggerEngine) -> list[Event]:
+        events: list[Event] = []
+        while True:
+            page = engine.read_events(self._position)
+            assert not page.pruned, "events were pruned: the engine of this machine must keep its whole feed"
+            events += page.events
+            self._position = page.position
+            if page.is_complete:
+                return events
+
+    def _sight_after(self, events: Sequence[Event], engine: TriggerEngine) -> Sight:
+        sight = self.sight
+        if any(event.kind != "execution" for event in events):
+            sight = replace(sight, workflows=_workflows_of(engine), triggers=_triggers_of(engine))
+            self.labels |= {trigger_id: trigger_id for trigger_id in sight.triggers}
+        changed = {event.subject_id: None for event in events if event.kind == "execution"}
+        if changed:
+            now = {execution_id: engine.get_execution(execution_id) for execution_id in changed}
+            in_order = sorted({**sight.executions, **now}.values(), key=lambda execution: execution.seq)
+            sight = replace(sight, executions={execution.id: execution for execution in in_order})
+        return sight
 
     def _label_of(self, execution: Execution) -> str:
         trigger = self.labels.get(str(execution.trigger_id), execution.trigger_id)
@@ -116,18 +161,17 @@ class Memory:
 
     # What must be true
 
-    def _complaints(self, before: Sight, engine: TriggerEngine) -> Iterator[str]:
-        yield from self._about_the_graph(engine)
-        for execution in self.sight.executions.values():
-            seen = before.executions.get(execution.id)
+    def _complaints(self, before: Sight, changed: Sequence[str], engine: TriggerEngine) -> Iterator[str]:
+        if (before.triggers, before.workflows) != (self.sight.triggers, self.sight.workflows):
+            yield from self._about_the_graph(engine)
+        for execution_id in changed:
+            seen, execution = before.executions.get(execution_id), self.sight.executions[execution_id]
             if seen is None:
                 yield from self._about_a_start(execution)
-            elif seen != execution:
+            else:
                 yield from self._about_a_change(seen, execution)
             if execution.has_ended and (seen is None or not seen.has_ended):
                 yield from self._about_an_end(execution, before, engine)
-        for execution_id in before.executions.keys() - self.sight.executions.keys():
-            yield f"{self.labels[execution_id]} is gone: what was acknowledged must stay (rule 4)"
 
     def _about_the_graph(self, engine: TriggerEngine) -> Iterator[str]:
         chain = cycle_of(self.sight.dependencies)
@@ -160,9 +204,9 @@ class Memory:
 
     def _about_a_change(self, before: Execution, after: Execution) -> Iterator[str]:
         label = self.labels[after.id]
-        if before.has_ended:
+        if before.has_ended and before != after:
             yield f"{label} had ended {before.status} and was changed to {after.status} (rule 4)"
-        elif after.status not in _FORWARD[before.status]:
+        elif not before.has_ended and after.status not in _FORWARD[before.status]:
             yield f"{label} went from {before.status} to {after.status} (rule 4)"
         for name in _OWN_COPY:
             if getattr(before, name) != getattr(after, name):
@@ -173,7 +217,7 @@ class Memory:
         for verdict in verdicts:
             if verdict.outcome == "triggered" and verdict.execution_id not in self.sight.executions:
                 yield f"the verdict of {verdict.trigger_id} on {self.labels[execution.id]} started nothing (rule 4)"
-        if before.triggers == self.sight.triggers or _are_only_planned(before.triggers, self.sight.triggers):
+        if before.triggers == self.sight.triggers:
             yield from self._about_verdicts(execution, verdicts)
 
     def _about_verdicts(self, execution: Execution, verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -184,9 +228,8 @@ class Memory:
             yield f"the verdicts on {self.labels[execution.id]} are {answered}, not {expected} (rule 4)"
 
 
-def _are_only_planned(before: Mapping[str, AnyTrigger], after: Mapping[str, AnyTrigger]) -> bool:
-    """Whether no trigger changed but for what a tick writes into schedules."""
-    if before.keys() != after.keys():
-        return False
-    changed = [trigger for trigger in after.values() if trigger != before[trigger.id]]
-    return all(isinstance(trigger, ScheduledTrigger) for trigger in changed)
+def _without_plan(trigger: AnyTrigger) -> AnyTrigger:
+    """A trigger without what ticks write into schedules, of which the feed does not tell."""
+    if not isinstance(trigger, ScheduledTrigger):
+        return trigger
+    return trigger.evolve_trusted(planned_until=None, next_run_at=None, last_run_at=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from hypothesis import strategies as st
 
@@ -15,6 +15,7 @@ from flowforge_graph.testing.strategies.names import LETTERS
 from flowforge_graph.testing.strategies.triggers import CONDITION, DELAY_MINUTES
 
 Shape = Literal["chain", "diamond", "layers", "forest", "random"]
+T = TypeVar("T")
 SHAPES: Final[tuple[Shape, ...]] = get_args(Shape)
 
 _MOST_UPSTREAMS: Final = 3
@@ -25,7 +26,8 @@ def trigger_graphs(
     max_workflows: int = 8,
     *,
     shape: Shape | None = None,
-    workflow_ids: st.SearchStrategy[str] | None = None,
+    workflow_ids: st.SearchStrategy[str] | Sequence[str] | None = None,
+    is_shuffled: bool = True,
 ) -> st.SearchStrategy[ReadableGraph]:
     """Acyclic graphs of dependency triggers.
 
@@ -34,9 +36,12 @@ def trigger_graphs(
         shape: ``chain``; ``diamond``, one workflow that starts several, which start one; ``layers``, each workflow on
             some of the layer before; ``forest``, each on at most one; ``random``, each on some of those before it.
             None: any of them.
-        workflow_ids: their ids, of which there must be enough different ones; letters by default.
+        workflow_ids: their ids, the first so many of a list or any of a strategy, of which there must be enough
+            different ones; letters by default.
+        is_shuffled: whether names and creation order are shuffled, so that neither follows the data. Without it,
+            examples shrink faster.
 
-    Names and creation order are shuffled, so that neither follows the data. Conditions, delays, disabled triggers and
+    Conditions, delays, disabled triggers and
     several triggers of one pair occur. Shrinks to few workflows named ``'a'``, ``'b'``, … and to plain triggers.
 
     Raises:
@@ -46,7 +51,16 @@ def trigger_graphs(
         raise ValueError(f"no number of workflows is between {min_workflows} and {max_workflows}, both from 0")
     if shape is not None and shape not in SHAPES:
         raise ValueError(f"there is no shape {shape!r}; known are {', '.join(SHAPES)}")
-    return _graphs(min_workflows, max_workflows, (shape,) if shape else SHAPES, workflow_ids)
+    names = _default_names(max_workflows) if workflow_ids is None else workflow_ids
+    if not isinstance(names, st.SearchStrategy) and len(names) < max_workflows:
+        raise ValueError(f"there are {len(names)} ids for up to {max_workflows} workflows")
+    return _graphs(
+        min_workflows, max_workflows, shapes=(shape,) if shape else SHAPES, names=names, is_shuffled=is_shuffled
+    )
+
+
+def _default_names(count: int) -> Sequence[str]:
+    return LETTERS[:count] if count <= len(LETTERS) else [f"w{number}" for number in range(1, count + 1)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +83,7 @@ class _Drawn:
 _FIELDS = st.fixed_dictionaries({}, optional={"delay_minutes": DELAY_MINUTES, "enabled": st.just(False)})
 _KINDS = st.lists(st.tuples(CONDITION, _FIELDS), min_size=1, max_size=3, unique_by=lambda kind: kind[0])
 _PICK = st.integers(0, 255)
+_SHUFFLE = st.integers(0, 2**64 - 1)
 _DRAWN = st.builds(
     _Drawn,
     begins_layer=st.booleans(),
@@ -79,24 +94,46 @@ _DRAWN = st.builds(
 
 @st.composite
 def _graphs(
-    draw: st.DrawFn, fewest: int, most: int, shapes: Sequence[Shape], workflow_ids: st.SearchStrategy[str] | None
+    draw: st.DrawFn,
+    fewest: int,
+    most: int,
+    *,
+    shapes: Sequence[Shape],
+    names: st.SearchStrategy[str] | Sequence[str],
+    is_shuffled: bool,
 ) -> ReadableGraph:
     shape = draw(st.sampled_from(shapes))
-    drawn = draw(st.lists(_DRAWN, min_size=fewest, max_size=most))
-    names = draw(_names(len(drawn), workflow_ids).flatmap(st.permutations))
+    shuffle, creation = (draw(_SHUFFLE), draw(_SHUFFLE)) if is_shuffled else (0, 0)
+    named = draw(_named(fewest, most, names))
+    drawn = [each for each, _ in named]
+    ids = _shuffled([name for _, name in named], shuffle)
     edges: list[tuple[Any, ...]] = []
-    for number in draw(st.permutations(range(len(drawn)))):
+    for number in _shuffled(range(len(drawn)), creation):
         for place, upstream in enumerate(_UPSTREAMS[shape](number, drawn)):
             kinds = drawn[number].kinds if place == 0 else []
-            edges += [(names[upstream], names[number], *kind) for kind in kinds or [()]]
+            edges += [(ids[upstream], ids[number], *kind) for kind in kinds or [()]]
     joined = {end for edge in edges for end in edge[:2]}
-    return graph_of(*edges, workflows=[name for name in names if name not in joined])
+    return graph_of(*edges, workflows=[name for name in ids if name not in joined])
 
 
-def _names(size: int, workflow_ids: st.SearchStrategy[str] | None) -> st.SearchStrategy[list[str]]:
-    if workflow_ids is not None:
-        return st.lists(workflow_ids, min_size=size, max_size=size, unique=True)
-    return st.just(list(LETTERS[:size]) if size <= len(LETTERS) else [f"w{number}" for number in range(1, size + 1)])
+def _named(
+    fewest: int, most: int, names: st.SearchStrategy[str] | Sequence[str]
+) -> st.SearchStrategy[list[tuple[_Drawn, str]]]:
+    if isinstance(names, st.SearchStrategy):
+        return st.lists(st.tuples(_DRAWN, names), min_size=fewest, max_size=most, unique_by=lambda each: each[1])
+    return st.lists(_DRAWN, min_size=fewest, max_size=most).map(lambda drawn: list(zip(drawn, names, strict=False)))
+
+
+def _shuffled(items: Sequence[T], number: int) -> list[T]:
+    """The items in the order that a number stands for, 0 for their own.
+
+    One choice for any size, unlike ``st.permutations``: what is drawn after it stays the same where a graph shrinks.
+    """
+    left, ordered = list(items), []
+    while left:
+        number, place = divmod(number, len(left))
+        ordered.append(left.pop(place))
+    return ordered
 
 
 # Shapes: the upstream workflows of one, by number. They are lower ones, so that no cycle can come of it.
