@@ -96,4 +96,4 @@ def after(table: str, builds: list[str]) -> set[str]:
 
 
 TestCatalogue = CatalogueMachine.TestCase
-TestCatalogue.settings = settings(max_examples=100, stateful_step_count=10, deadline=None)
+TestCatalogue.settings = settings(max_examples=150, stateful_step_count=10, deadline=None)
