@@ -34,7 +34,7 @@ _PRINTABLE = re.compile(r"[ \t!-~]*")
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
     """One of the five fields: its name, its numbers, how many different values it has, and names for them."""
 
     name: str
@@ -51,12 +51,12 @@ class _Field:
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
-_FIELDS = (
-    _Field("minute", 0, 59, 60),
-    _Field("hour", 0, 23, 24),
-    _Field("day", 1, 31, 31),
-    _Field("month", 1, 12, 12, _MONTH_NAMES),
-    _Field("weekday", 0, 7, 7, _WEEKDAY_NAMES),
+FIELDS = (
+    Field("minute", 0, 59, 60),
+    Field("hour", 0, 23, 24),
+    Field("day", 1, 31, 31),
+    Field("month", 1, 12, 12, _MONTH_NAMES),
+    Field("weekday", 0, 7, 7, _WEEKDAY_NAMES),
 )
 
 
@@ -142,7 +142,7 @@ def _split(text: str) -> list[str]:
 def _five_fields(words: list[str], text: str) -> tuple[str, ...]:
     if words[0].startswith("@"):
         return _alias_fields(words, text)
-    if len(words) != len(_FIELDS):
+    if len(words) != len(FIELDS):
         noun = "field" if len(words) == 1 else "fields"
         raise InvalidSchedule(
             f"cron expression {shown(text)} has {len(words)} {noun}; write five: minute hour day month weekday"
@@ -161,7 +161,7 @@ def _rewritten_to_numbers(fields: tuple[str, ...], text: str) -> str:
     """The checked expression without names and one-value ranges, which croniter would read differently."""
     return " ".join(
         ",".join(_ItemReader(kind, item, fieldtext, text).rewritten() for item in fieldtext.split(","))
-        for kind, fieldtext in zip(_FIELDS, fields, strict=True)
+        for kind, fieldtext in zip(FIELDS, fields, strict=True)
     )
 
 
@@ -169,7 +169,7 @@ def _rewritten_to_numbers(fields: tuple[str, ...], text: str) -> str:
 class _ItemReader:
     """Reads one item of one field's list; every refusal names the field and its value."""
 
-    kind: _Field
+    kind: Field
     item: str
     fieldtext: str
     text: str
@@ -226,10 +226,10 @@ def _expand(numbers_only: str) -> list[tuple[int, ...]]:
     from croniter import croniter  # 60 ms of imports that a process without schedules need not pay
 
     expanded = croniter.expand(numbers_only)[0]
-    return [_values(kind, items) for kind, items in zip(_FIELDS, expanded, strict=True)]
+    return [_values(kind, items) for kind, items in zip(FIELDS, expanded, strict=True)]
 
 
-def _values(kind: _Field, items: Sequence[int | str]) -> tuple[int, ...]:
+def _values(kind: Field, items: Sequence[int | str]) -> tuple[int, ...]:
     if "*" in items:
         return tuple(range(kind.lowest, kind.lowest + kind.span))
     return tuple(sorted(int(item) for item in items))

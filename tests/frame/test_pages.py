@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from tests.support.documents import (
 README = ROOT / "README.md"
 QUICKSTART = ROOT / "docs" / "quickstart.md"
 DIAGRAMS = ROOT / "docs" / "diagrams.md"
+TESTING = ROOT / "docs" / "testing.md"
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
 EXAMPLE = Path("docs") / "examples" / "medallion"
 
@@ -98,6 +101,15 @@ def test_the_quickstart_goes_as_it_says(tmp_path: Path) -> None:
     (tmp_path / "flowforge.yaml").write_text(file.text.replace(step, step + schedule.text), encoding="utf-8")
     applied = run_shown("flowforge-graph apply flowforge.yaml", folder=tmp_path)
     assert applied.returncode == 0, applied.stderr
+
+
+def test_the_fixtures_of_the_page_about_testing_are_there(tmp_path: Path) -> None:
+    """The test that the page shows passes in a suite that has nothing but the installed plugin."""
+    (shown,) = blocks_of(TESTING, "python")
+    (tmp_path / "test_shown.py").write_text(shown.text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shown.py"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout
 
 
 def test_the_picture_of_the_page_about_diagrams_is_what_its_command_draws(tmp_path: Path) -> None:

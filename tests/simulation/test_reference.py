@@ -8,12 +8,11 @@ from itertools import islice
 import pytest
 
 from flowforge_graph import calculate_next_runs
+from flowforge_graph.testing.chains import chain_between, cycle_of
 from flowforge_graph.testing.simulation.reference import (
     RHYTHMS,
     Plan,
     as_row,
-    chain_between,
-    cycle_of,
     fire_times,
     plan_of,
     reason_to_skip,

@@ -10,7 +10,8 @@ from typing import Any, Final
 from flowforge_graph.engine import Settings
 from flowforge_graph.errors import CycleError
 from flowforge_graph.model import CompletionResult
-from flowforge_graph.testing.simulation.reference import as_row, chain_between, changed_trigger, refusal_of
+from flowforge_graph.testing.chains import chain_between
+from flowforge_graph.testing.simulation.reference import as_row, changed_trigger, refusal_of
 from flowforge_graph.testing.simulation.rows import ExecutionRow, StoredRows, TriggerRow
 from flowforge_graph.testing.simulation.transitions import Memory, StepRun
 

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
+from flowforge_graph.testing.chains import cycle_of
 from flowforge_graph.testing.simulation.reference import (
     Facts,
     Start,
     as_row,
     changed_trigger,
-    cycle_of,
     expected_downstream,
     expected_events,
     expected_fire,

@@ -6,8 +6,9 @@ Each function answers one question of the contract's section 2 for the rows of o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
+from flowforge_graph.testing.chains import chain_between
 from flowforge_graph.testing.simulation.rows import ExecutionRow, StoredRows, TriggerRow, VerdictRow
 
 ACCEPTS: Final = {
@@ -29,36 +30,22 @@ MISSED_AFTER_SECONDS: Final = 60
 MOST_FIRES_PER_TICK: Final = 100
 
 
-# Rules 1 and 2: the graph
-
-
-def chain_between(triggers: Sequence[TriggerRow], first: str, last: str) -> list[str] | None:
-    """A shortest chain of workflows from ``first`` to ``last``, None where there is none."""
-    chains = {first: [first]}
-    for workflow in (queue := [first]):
-        if workflow == last:
-            return chains[workflow]
-        for trigger in triggers:
-            if trigger.depends_on_workflow_id == workflow and trigger.workflow_id not in chains:
-                chains[trigger.workflow_id] = [*chains[workflow], trigger.workflow_id]
-                queue.append(trigger.workflow_id)
-    return None
-
-
-def cycle_of(triggers: Sequence[TriggerRow]) -> list[str] | None:
-    """A chain that ends where it began, None where the graph has none."""
-    for trigger in triggers:
-        assert trigger.depends_on_workflow_id is not None
-        chain = chain_between(triggers, trigger.workflow_id, trigger.depends_on_workflow_id)
-        if chain is not None:
-            return [*chain, trigger.workflow_id]
-    return None
-
-
 # Rules 4, 6 and 7: completions
 
 
-def reason_to_skip(trigger: TriggerRow, status: str, room: int) -> str | None:
+class Asked(Protocol):
+    """A dependency trigger, as a value or as a row."""
+
+    @property
+    def enabled(self) -> bool | int:
+        """Whether it may start anything."""
+
+    @property
+    def dependency_condition(self) -> str | None:
+        """What it accepts."""
+
+
+def reason_to_skip(trigger: Asked, status: str, room: int) -> str | None:
     """Why a dependency trigger starts nothing for an upstream that ended so; None: it starts one."""
     if not trigger.enabled:
         return "trigger_disabled"

@@ -1,0 +1,86 @@
+"""Does the machine keep quiet over the real engine, and find what is planted?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from flowforge_graph import TriggerEngine
+from flowforge_graph.errors import CycleError
+from flowforge_graph.testing import RefusedByHost, TriggerEngineMachine
+from tests.conftest import PROFILE
+
+SOME = settings(
+    max_examples=2_000 if PROFILE == "long" else 15,
+    stateful_step_count=20,
+    deadline=None,
+    database=None,
+    derandomize=True,
+)
+
+# What is planted must be found; that it shrinks is shown by the suite of the example.
+QUICK = settings(SOME, max_examples=100, phases=[Phase.generate])
+
+
+def test_the_engine_keeps_every_rule() -> None:
+    """Whatever is asked in whatever order, restarts included."""
+    run_state_machine_as_test(TriggerEngineMachine, settings=SOME)
+
+
+def test_a_host_may_refuse_by_rules_of_its_own() -> None:
+    """What the host refuses is no complaint, and has not happened."""
+
+    class NobodyDeletes(TriggerEngineMachine):
+        def do_delete_workflow(self, workflow_id: str) -> object:
+            raise RefusedByHost
+
+        def teardown(self) -> None:
+            assert not any(event.change == "deleted" and event.kind == "workflow" for event in self.events())
+            super().teardown()
+
+        def events(self) -> Any:
+            return self.engine.read_events(0).events
+
+    run_state_machine_as_test(NobodyDeletes, settings=settings(SOME, max_examples=5))
+
+
+def test_a_missing_refusal_is_found() -> None:
+    """A host that takes a refused cycle for done is told which chain was expected."""
+
+    class Swallows(TriggerEngineMachine):
+        def do_create_trigger(self, trigger: Any) -> object:
+            try:
+                return super().do_create_trigger(trigger)
+            except CycleError:
+                return None
+
+    with pytest.raises(AssertionError, match=r"accepted, where \('CycleError', '\w', .*\) was expected"):
+        run_state_machine_as_test(Swallows, settings=QUICK)
+
+
+def test_a_wrong_chain_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chain of a refusal must be the shortest one, in the direction of the data."""
+    monkeypatch.setattr(CycleError, "__init__", _with_reversed_chain(CycleError.__init__))
+    with pytest.raises(CycleError):
+        run_state_machine_as_test(TriggerEngineMachine, settings=QUICK)
+
+
+def _with_reversed_chain(original: Any) -> Any:
+    def made(error: CycleError, chain: Any, source: str | None = None) -> None:
+        original(error, tuple(reversed(chain)), source)
+
+    return made
+
+
+def test_what_a_restart_loses_is_found() -> None:
+    """A service that opens another database after each restart has lost everything."""
+
+    class Forgets(TriggerEngineMachine):
+        def make_engine(self, database: str) -> TriggerEngine:
+            return TriggerEngine("sqlite://", clock=self.clock, executor=self.executor)
+
+    with pytest.raises(AssertionError, match="a restart changed"):
+        run_state_machine_as_test(Forgets, settings=QUICK)
