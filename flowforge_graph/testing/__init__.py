@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowforge_graph.testing.cascade import assert_cascade
+    from flowforge_graph.testing.databases import fresh_database
     from flowforge_graph.testing.fakes import FixedClock, MemoryDeployments, RecordingExecutor
     from flowforge_graph.testing.graphs import ReadableGraph, graph_of
     from flowforge_graph.testing.machine import RefusedByHost, TriggerEngineMachine
@@ -42,6 +43,7 @@ __all__ = [
     "completions",
     "cron_expressions",
     "executions",
+    "fresh_database",
     "graph_of",
     "timezones",
     "trigger_graphs",
@@ -56,6 +58,7 @@ _HOME_OF = {
     **dict.fromkeys(("RefusedByHost", "TriggerEngineMachine"), "machine"),
     "Simulation": "simulation",
     "assert_cascade": "cascade",
+    "fresh_database": "databases",
 }
 
 
