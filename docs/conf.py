@@ -30,13 +30,16 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(datetime|collections|contextlib|fastapi|logging|networkx|nx|os|pathlib|prometheus_client|pydantic|"
-        r"sqlalchemy|starlette|subprocess|threading|types|typing|zoneinfo)\..*",
+        r"(datetime|collections|contextlib|fastapi|hypothesis|logging|networkx|nx|os|pathlib|prometheus_client|pydantic|"
+        r"sqlalchemy|st|starlette|subprocess|threading|types|typing|zoneinfo)\..*",
     ),
 ]
 
 # Names that only type checkers see.
-nitpick_ignore = [("py:class", name) for name in ("AnyFlow", "AnyGraph", "Notes", "SyncPrefectClient", "T", "datetime")]
+nitpick_ignore = [
+    ("py:class", name)
+    for name in ("AnyFlow", "AnyGraph", "Expected", "Notes", "Shape", "SyncPrefectClient", "T", "datetime")
+]
 
 html_theme = "furo"
 html_title = f"flowforge-graph {release}"

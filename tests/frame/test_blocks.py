@@ -52,6 +52,8 @@ CHECKED = (
     ("docs/quickstart.md", "pycon", "tests/frame/test_pages.py::test_python_sessions_are_real"),
     ("docs/quickstart.md", "yaml", "tests/frame/test_pages.py::test_the_quickstart_goes_as_it_says"),
     ("docs/schedules.md", "pycon", "tests/frame/test_pages.py::test_python_sessions_are_real"),
+    ("docs/testing.md", "pycon", "tests/frame/test_pages.py::test_python_sessions_are_real"),
+    ("docs/testing.md", "python", "tests/frame/test_pages.py::test_the_fixtures_of_the_page_about_testing"),
     ("docs/triggers-as-code.md", "console", "tests/frame/test_how_to_pages.py::test_triggers_as_code_go"),
     ("docs/triggers-as-code.md", "pycon", "tests/frame/test_how_to_pages.py::test_triggers_as_code_go"),
     ("docs/triggers-as-code.md", "yaml", "tests/frame/test_how_to_pages.py::test_triggers_as_code_go"),
