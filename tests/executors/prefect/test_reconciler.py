@@ -98,6 +98,27 @@ def test_runs_that_prefect_started_are_adopted(world: World) -> None:
     assert downstream.parameters == {"day": 1}
 
 
+def test_a_run_is_named_by_its_tag_or_its_parameter(world: World) -> None:
+    """As a hook and ``notify_completion`` name it: what the flow has told of itself is not told again."""
+    by_parameter, told, by_tag = (world.engine.start("A") for _ in range(3))
+    runs = [
+        run_by_hand(world.server, world.a, parameters={"execution_id": by_parameter.id}),
+        run_by_hand(world.server, world.a, parameters={"execution_id": told.id}),
+        run_by_hand(
+            world.server,
+            world.a,
+            parameters={"execution_id": "another"},
+            tags=[f"flowforge-execution:{by_tag.id}"],
+        ),
+    ]
+    world.engine.complete(told.id, "completed")
+    for run_id in runs:
+        set_state(world.server, run_id, "running", "completed")
+    assert world.reconciler.reconcile().ends == 3
+    assert world.ends() == ["completed"] * 3
+    assert len(world.engine.list_executions("B")) == 3
+
+
 def test_what_ended_before_anybody_followed_is_history(make_engine: MakeEngine, prefect: PrefectServer) -> None:
     """Connecting to a Prefect that has run for years starts nothing: not even what ended within the overlap."""
     deployment = deploy(prefect)
