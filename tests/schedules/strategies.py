@@ -1,55 +1,22 @@
-"""Random expressions of the accepted grammar, and zones worth trying."""
+"""Random expressions of the accepted grammar, and zones worth trying: those of the kit, and busier ones."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.schedules.oracle import BOUNDS
+from flowforge_graph.schedules.cron import FIELDS
+from flowforge_graph.testing.strategies.schedules import REMARKABLE_ZONES, cron_fields, cron_texts
 
-SPANS = {"minute": 60, "hour": 24, "day": 31, "month": 12, "weekday": 7}
+__all__ = ["SPANS", "ZONES", "busy_cron_texts", "cron_texts", "fields"]
 
-ZONES = [
-    "UTC",
-    "America/New_York",
-    "America/Santiago",
-    "America/St_Johns",
-    "Africa/Cairo",
-    "Africa/Casablanca",
-    "Antarctica/Casey",
-    "Antarctica/Troll",
-    "Asia/Beirut",
-    "Asia/Gaza",
-    "Asia/Kolkata",
-    "Asia/Tehran",
-    "Atlantic/Azores",
-    "Australia/Lord_Howe",
-    "Europe/Berlin",
-    "Europe/Dublin",
-    "Europe/Volgograd",
-    "Pacific/Apia",
-    "Pacific/Chatham",
-    "Pacific/Fiji",
-]
+ZONES = list(REMARKABLE_ZONES)
+SPANS = {field.name: field.span for field in FIELDS}
+_FIELDS = {field.name: field for field in FIELDS}
 
 
-@st.composite
-def _items(draw: st.DrawFn, field: str) -> str:
-    low, high = BOUNDS[field]
-    first = draw(st.integers(low, high))
-    base = draw(st.sampled_from(["*", str(first), f"{first}-{draw(st.integers(first, high))}"]))
-    if base.isdigit() or draw(st.booleans()):
-        return base
-    return f"{base}/{draw(st.integers(1, SPANS[field]))}"
-
-
-def fields(field: str) -> st.SearchStrategy[str]:
+def fields(name: str) -> st.SearchStrategy[str]:
     """One field's text: mostly one item, sometimes a list of up to three."""
-    return st.lists(_items(field), min_size=1, max_size=3).map(",".join)
-
-
-def cron_texts() -> st.SearchStrategy[str]:
-    """Five fields of the grammar of rule 19; a few of them can never fire."""
-    return st.builds(" ".join, st.tuples(*(fields(field) for field in BOUNDS)))
+    return cron_fields(_FIELDS[name])
 
 
 def busy_cron_texts() -> st.SearchStrategy[str]:
