@@ -11,12 +11,11 @@ from flowforge_graph import TriggerEngine
 from flowforge_graph.api import create_app
 from tests.support.cheap_databases import (
     migrated_postgres_url,
-    migrated_sqlite_file,
     postgres_url,
     sqlite_url,
 )
 
-__all__ = ["client", "engine", "migrated_postgres_url", "migrated_sqlite_file", "postgres_url", "sqlite_url"]
+__all__ = ["client", "engine", "migrated_postgres_url", "postgres_url", "sqlite_url"]
 
 
 @pytest.fixture

@@ -22,10 +22,9 @@ from flowforge_graph import ScheduledTrigger, TriggerEngine
 from flowforge_graph.api import TokenGuard, create_app
 from flowforge_graph.cli.api_server import ApiOptions, ApiServer
 from flowforge_graph.storage.tables import tables_for
-from flowforge_graph.testing import FixedClock
+from flowforge_graph.testing import FixedClock, fresh_database
 from tests.api.asgi import JSON, Answer, Ask, Header, ask, bearer
 from tests.conftest import PROFILE
-from tests.support.engine_databases import copy_of, migrated_file
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -41,16 +40,10 @@ _BODIES: dict[str, dict[str, Any]] = {
 _PUBLIC = frozenset({"/health", "/ready"})
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated file to copy."""
-    return migrated_file(tmp_path_factory.mktemp("migrated"))
-
-
 @pytest.fixture
-def sqlite_url(migrated: Path, tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     """The URL of a migrated file of this test alone. Guards know nothing of databases: one kind is enough."""
-    return copy_of(migrated, tmp_path)
+    return fresh_database(tmp_path)
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from tests.support.cheap_databases import (
     migrated_postgres_url,
-    migrated_sqlite_file,
     postgres_url,
     sqlite_url,
 )
 
-__all__ = ["migrated_postgres_url", "migrated_sqlite_file", "postgres_url", "sqlite_url"]
+__all__ = ["migrated_postgres_url", "postgres_url", "sqlite_url"]

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from flowforge_graph import CompletionConflict, CompletionResult, ExternalEnd, TriggerEngine, WorkflowNotFound
 from flowforge_graph.model import ScheduledTrigger
-from flowforge_graph.testing import FixedClock
+from flowforge_graph.testing import FixedClock, fresh_database
 from tests.engine.support import depends, make_workflows
-from tests.support.engine_databases import copy_of
 
 MakeEngine = Callable[..., TriggerEngine]
 
@@ -172,10 +171,10 @@ def test_hooks_and_reconcilers_at_once_count_once(make_engine: MakeEngine) -> No
     st.data(),
 )
 def test_however_ends_are_told_each_run_is_one_execution(
-    migrated_sqlite_file: Path, told: list[tuple[str, int, str, str | None]], data: st.DataObject
+    told: list[tuple[str, int, str, str | None]], data: st.DataObject
 ) -> None:
     """In any order, in any batches, carrying whatever: as many executions of A as runs, each with the first status."""
-    with TemporaryDirectory() as folder, TriggerEngine(copy_of(migrated_sqlite_file, Path(folder))) as engine:
+    with TemporaryDirectory() as folder, TriggerEngine(fresh_database(Path(folder))) as engine:
         world(engine)
         rest = list(told)
         while rest:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.engine.conftest import migrated_postgres_url, migrated_sqlite_file, postgres_url, sqlite_url
+from tests.engine.conftest import migrated_postgres_url, postgres_url, sqlite_url
 
-__all__ = ["migrated_postgres_url", "migrated_sqlite_file", "postgres_url", "sqlite_url"]
+__all__ = ["migrated_postgres_url", "postgres_url", "sqlite_url"]

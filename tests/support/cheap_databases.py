@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from flowforge_graph.testing import fresh_database
 from tests.support.databases import PostgresServer
-from tests.support.engine_databases import copy_of, empty, migrated_database, migrated_file
-
-
-@pytest.fixture(scope="session")
-def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated file to copy."""
-    return migrated_file(tmp_path_factory.mktemp("migrated"))
+from tests.support.engine_databases import empty, migrated_database
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +20,9 @@ def migrated_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def sqlite_url(migrated_sqlite_file: Path, tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     """The URL of a migrated SQLite file of this test alone."""
-    return copy_of(migrated_sqlite_file, tmp_path)
+    return fresh_database(tmp_path)
 
 
 @pytest.fixture

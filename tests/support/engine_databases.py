@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import sqlalchemy
 from sqlalchemy import delete
@@ -13,20 +11,6 @@ from sqlalchemy import delete
 from flowforge_graph import TriggerEngine
 from flowforge_graph.storage.tables import tables_for
 from tests.support.databases import PostgresServer
-
-
-def migrated_file(folder: Path) -> Path:
-    """A SQLite file with our schema and no rows."""
-    path = folder / "migrated.db"
-    TriggerEngine(f"sqlite:///{path}").close()
-    return path
-
-
-def copy_of(template: Path, folder: Path) -> str:
-    """The URL of a fresh copy of a migrated file."""
-    copy = folder / "flowforge.db"
-    shutil.copy(template, copy)
-    return f"sqlite:///{copy}"
 
 
 @contextmanager

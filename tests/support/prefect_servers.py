@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -64,6 +64,7 @@ class PrefectProcess:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        assert self._process is None, "it runs already"
         self.home.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui"]
         with self.log.open("ab") as log:
@@ -81,7 +82,9 @@ class PrefectProcess:
         """SIGKILL, to it and all it started; it is gone when this returns."""
         process, self._process = self._process, None
         if process is not None:
-            os.killpg(process.pid, signal.SIGKILL)
+            # One that ended by itself is to be explained by what it said, not by its absence.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def _wait_until_it_answers(self) -> None:
