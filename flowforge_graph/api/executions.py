@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -110,6 +111,9 @@ class ExecutionRoutes:
             execution_id=execution_id,
             workflow_id=body.workflow_id,
             error=body.error,
+            parameters=body.parameters or {},
+            trigger_id=body.trigger_id,
+            fire_time=None if body.fire_time is None else datetime.fromtimestamp(body.fire_time, UTC),
         )
         [result] = self._engine.record_external_ends([end])
         if isinstance(result, FlowforgeGraphError):

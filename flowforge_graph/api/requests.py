@@ -62,6 +62,9 @@ Zone = Annotated[str, Field(examples=["America/New_York"], json_schema_extra=for
 Config = Annotated[dict[str, Any], _checked(checked_json_object)]
 DelayMinutes = Annotated[int, Field(ge=0, le=MAX_DELAY_MINUTES, description="whole minutes")]
 
+# The last of the year 9999.
+_LAST_SECOND: Final = 253_402_300_799
+
 
 class RequestBody(BaseModel):
     """A JSON object. "5" is no number here, and what is not known is refused."""
@@ -229,6 +232,13 @@ class End(RequestBody):
         description="the run of another engine that this was: the path then names the execution it carries",
     )
     run_count: int = Field(default=0, ge=0, le=2**31 - 1, description="how often that engine has started the run")
+    parameters: dict[str, Any] | None = Field(
+        default=None, description="of such a run, where it is recorded only now: downstream executions inherit them"
+    )
+    trigger_id: Id | None = Field(default=None, description="the schedule of that engine which started such a run")
+    fire_time: int | None = Field(
+        default=None, ge=0, le=_LAST_SECOND, description="when it was to start, by that schedule: Unix seconds"
+    )
 
 
 class NewEvent(RequestBody):

@@ -27,8 +27,7 @@ class Call:
     execution_id: str
     workflow_id: str
     status: EndStatus
-    external_id: str | None
-    run_count: int
+    end: ExternalEnd | None
     root: str
     token: str | None = field(repr=False)
     timeout_seconds: float
@@ -41,7 +40,7 @@ class Call:
     @property
     def body(self) -> bytes:
         """What to post."""
-        run = {} if self.external_id is None else {"externalId": self.external_id, "runCount": self.run_count}
+        run = {} if self.end is None else _run_of(self.end)
         return json.dumps({"status": self.status, "workflowId": self.workflow_id, **run}).encode("ascii")
 
     @property
@@ -65,8 +64,7 @@ def checked_call(
     execution_id: object,
     workflow_id: object,
     status: object,
-    external_id: object,
-    run_count: object,
+    end: ExternalEnd | None = None,
     base_url: object,
     token: object,
     timeout_seconds: object,
@@ -77,18 +75,28 @@ def checked_call(
     fields: dict[str, Any] = {"execution_id": execution_id, "workflow_id": workflow_id, "status": status}
     completion = Completion(**fields)
     assert completion.workflow_id is not None
-    run: dict[str, Any] = {"external_id": external_id or completion.execution_id, "run_count": run_count}
-    end = ExternalEnd(**run, status=completion.status)
     return Call(
         execution_id=completion.execution_id,
         workflow_id=completion.workflow_id,
         status=completion.status,
-        external_id=None if external_id is None else end.external_id,
-        run_count=end.run_count,
+        end=end,
         root=_root_of(os.environ.get(API_URL_VARIABLE) if base_url is None else base_url),
         token=_checked_token(os.environ.get(API_TOKEN_VARIABLE) if token is None else token),
         timeout_seconds=_checked_seconds(timeout_seconds),
     )
+
+
+def _run_of(end: ExternalEnd) -> dict[str, Any]:
+    """What is told of the run of another engine; what is not known is left out."""
+    told = {
+        "externalId": end.external_id,
+        "runCount": end.run_count,
+        "error": end.error,
+        "parameters": end.parameters or None,
+        "triggerId": end.trigger_id,
+        "fireTime": None if end.fire_time is None else int(end.fire_time.timestamp()),
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _root_of(base_url: object) -> str:

@@ -25,6 +25,8 @@ from flowforge_graph.facts.catalogue import CompletionNotified, CompletionNotNot
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
+    from flowforge_graph.model import ExternalEnd
+
 # What may pass: told again, the engine answers the same, so that a lost answer is no reason not to repeat.
 _PASSING: Final = frozenset({429, 500, 502, 503, 504})
 # A server that hangs leaves time for another try, perhaps by another server.
@@ -41,8 +43,7 @@ def notify_completion(
     status: str,
     api_base_url: str | None = None,
     *,
-    external_id: str | None = None,
-    run_count: int = 0,
+    end: ExternalEnd | None = None,
     token: str | None = None,
     timeout_seconds: float = 30.0,
     raise_on_error: bool = False,
@@ -58,8 +59,8 @@ def notify_completion(
         workflow_id: its workflow; an execution that the API has never seen is recorded for it.
         status: ``completed``, ``failed`` or ``cancelled``.
         api_base_url: ``http://host:8000``, with or without ``/api``; default: ``FLOWFORGE_API_URL``.
-        external_id, run_count: the run of another engine that this was, where it is known: what that engine starts
-            again under the same id is then an execution of its own.
+        end: how the run of another engine ended, where this was one: what that engine starts again under the same
+            id is then an execution of its own.
         token: an API token with the scope ``run``; default: ``FLOWFORGE_API_TOKEN``, else none is shown.
         timeout_seconds: the time for all tries and waits together.
         raise_on_error: raise what otherwise is logged only.
@@ -77,8 +78,7 @@ def notify_completion(
             execution_id=execution_id,
             workflow_id=workflow_id,
             status=status,
-            external_id=external_id,
-            run_count=run_count,
+            end=end,
             base_url=api_base_url,
             token=token,
             timeout_seconds=timeout_seconds,

@@ -117,6 +117,7 @@ class ExternalEnds:
         new = {name: end for end, name in named if name not in known}
         workflows = store.workflows.get_many(connection, {end.workflow_id for end in new.values() if end.workflow_id})
         fires = self._free_fires(connection, list(new.values()))
+        names = self._trigger_names(connection, new.values())
         found: dict[str, Execution] = {}
         for name, end in new.items():
             cause = known.get(earlier.get(name, ""))
@@ -124,11 +125,19 @@ class ExternalEnds:
                 found[name] = _started_again(cause, end, name, now)
             elif end.workflow_id in workflows:
                 workflow_name = workflows[end.workflow_id].name
-                found[name] = _started_there(end, name, workflow_name, now, keeps_fire_time=end.key in fires)
+                found[name] = _started_there(
+                    end, name, workflow_name, now, names=names, keeps_fire_time=end.key in fires
+                )
             known.update(found)
         grown = Counter(execution.root_execution_id for execution in found.values())
         store.executions.grow_cascades(connection, {root: by for root, by in grown.items() if root in locked})
         return found
+
+    def _trigger_names(self, connection: Connection, ends: Iterable[ExternalEnd]) -> dict[str, str | None]:
+        """The names of the triggers of which another engine has started these runs."""
+        rows = self._context.store.triggers
+        triggers = [rows.get(connection, trigger_id) for trigger_id in {e.trigger_id for e in ends if e.trigger_id}]
+        return {trigger.id: trigger.trigger_name for trigger in triggers if trigger is not None}
 
     def _free_fires(self, connection: Connection, ends: Sequence[ExternalEnd]) -> set[tuple[str, int]]:
         """The runs that may keep their fire time: one execution for each (trigger, fire time), as for our schedules."""
@@ -208,7 +217,13 @@ def _started_again(cause: Execution, end: ExternalEnd, name: str, now: datetime)
 
 
 def _started_there(
-    end: ExternalEnd, name: str, workflow_name: str, now: datetime, *, keeps_fire_time: bool
+    end: ExternalEnd,
+    name: str,
+    workflow_name: str,
+    now: datetime,
+    *,
+    names: Mapping[str, str | None],
+    keeps_fire_time: bool,
 ) -> Execution:
     assert end.workflow_id is not None
     return Execution(
@@ -217,6 +232,7 @@ def _started_there(
         workflow_name=workflow_name,
         trigger_type="manual" if end.trigger_id is None else "scheduled",
         trigger_id=end.trigger_id,
+        trigger_name=names.get(end.trigger_id or ""),
         fire_time=end.fire_time if keeps_fire_time else None,
         root_execution_id=name,
         external_id=end.external_id,

@@ -558,6 +558,18 @@ class FlowRunNotAdopted(Fact):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FlowRunParametersDropped(Fact):
+    """A run that Prefect started by itself was recorded without its parameters, which cannot be stored."""
+
+    event = "prefect.parameters_dropped"
+    level = logging.WARNING
+    logger = _PREFECT
+    sentence = "flow run %(flow_run_id)s is recorded without its parameters: %(error)s"
+    flow_run_id: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TriggerNotEvaluated(Fact):
     """A trigger could not be evaluated on a completion: it is skipped, its siblings are not."""
 
@@ -830,6 +842,7 @@ CATALOGUE: Final[tuple[type[Fact], ...]] = (
     FlowRunSilent,
     FlowRunMissing,
     FlowRunNotAdopted,
+    FlowRunParametersDropped,
     TriggerNotEvaluated,
     TriggerSpoilt,
     GraphLoaded,

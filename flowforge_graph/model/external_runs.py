@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from flowforge_graph.model.completions import MAX_ERROR_CHARACTERS
 from flowforge_graph.model.executions import EndStatus
 from flowforge_graph.model.ids import checked_id, storable_text
-from flowforge_graph.model.json_values import JsonObject
+from flowforge_graph.model.json_values import JsonObject, checked_json_object
 from flowforge_graph.model.values import Instant, Value, checked, within
 
 _MAX_RUN_COUNT = 2**31 - 1
@@ -31,8 +31,8 @@ class ExternalEnd(Value):
     workflow_id: Annotated[str, checked(checked_id, "workflow_id")] | None = None
     error: Annotated[str, AfterValidator(lambda text: storable_text(text, limit=MAX_ERROR_CHARACTERS))] | None = None
     duration_ms: int | None = None
-    parameters: JsonObject = Field(default_factory=dict)
-    trigger_id: str | None = None
+    parameters: Annotated[JsonObject, checked(checked_json_object, "parameters")] = Field(default_factory=dict)
+    trigger_id: Annotated[str, checked(checked_id, "trigger_id")] | None = None
     fire_time: Instant | None = None
 
     @property

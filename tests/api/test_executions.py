@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from flowforge_graph import TriggerEngine
 from flowforge_graph.testing import FixedClock
-from tests.api.support import add_trigger, add_workflows, depend, refusal
+from tests.api.support import add_trigger, add_workflows, depend, refusal, schedule
 
 
 def complete(client: TestClient, execution_id: str, status: str = "completed", workflow_id: str = "A") -> Any:
@@ -265,3 +265,17 @@ def test_a_run_of_another_engine_is_one_execution_a_start(client: TestClient) ->
     assert (second["status"], second["conflictingStatus"]) == ("completed", "failed")
     assert (second["causedByExecutionId"], second["externalId"]) == ("one", "flow-run")
     assert client.get("/api/executions/one").json()["execution"]["conflictingStatus"] is None
+
+
+def test_a_run_that_another_engine_scheduled_keeps_its_schedule(client: TestClient) -> None:
+    """It is recorded as its trigger's, at its fire time, and downstream executions inherit its parameters."""
+    add_workflows(client, "A", "B")
+    depend(client, "B", "A")
+    trigger = schedule(client, "A", triggerName="Nightly")
+    run = {"externalId": "flow-run", "triggerId": trigger["id"], "fireTime": 1_767_225_600, "parameters": {"day": 1}}
+    client.post("/api/executions/flow-run/complete", json={"status": "completed", "workflowId": "A", **run})
+    recorded = client.get("/api/executions/flow-run").json()["execution"]
+    assert (recorded["triggerType"], recorded["triggerName"]) == ("scheduled", "Nightly")
+    assert recorded["fireTime"] == 1_767_225_600
+    [downstream] = client.get("/api/executions?workflowId=B").json()["executions"]
+    assert downstream["parameters"] == {"day": 1}

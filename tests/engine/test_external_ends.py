@@ -57,7 +57,9 @@ def test_the_run_of_an_execution_completes_it(make_engine: MakeEngine) -> None:
 def test_a_run_that_nobody_here_started_is_recorded(make_engine: MakeEngine) -> None:
     """By its own id, with its parameters: a person's, or a schedule's of that engine with its trigger and fire time."""
     engine, fire_time = world(make_engine()), datetime(2026, 1, 2, 2, tzinfo=UTC)
-    engine.create_trigger(ScheduledTrigger(id="nightly", workflow_id="A", cron_expression="@daily"))
+    engine.create_trigger(
+        ScheduledTrigger(id="nightly", trigger_name="Nightly", workflow_id="A", cron_expression="@daily")
+    )
     by_schedule = {"trigger_id": "nightly", "fire_time": fire_time}
     answers = engine.record_external_ends(
         [
@@ -69,6 +71,7 @@ def test_a_run_that_nobody_here_started_is_recorded(make_engine: MakeEngine) -> 
     assert ids_of(answers) == ["by-hand", "by-schedule", "by-schedule-again"]
     recorded = [engine.get_execution(execution_id) for execution_id in ids_of(answers)]
     assert [execution.trigger_type for execution in recorded] == ["manual", "scheduled", "scheduled"]
+    assert [execution.trigger_name for execution in recorded] == [None, "Nightly", "Nightly"]
     assert recorded[0].parameters == {"day": 1}
     # One execution for each fire time, as everywhere.
     assert [execution.fire_time for execution in recorded] == [None, fire_time, None]

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from flowforge_graph.facts import log
+from flowforge_graph.facts.catalogue import FlowRunParametersDropped
 from flowforge_graph.model import EndStatus, ExternalEnd
 from flowforge_graph.model.ids import checked_id
+from flowforge_graph.model.json_values import checked_json_object
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun, State
@@ -63,7 +66,7 @@ def end_of(
         workflow_id=workflow_id,
         error=None if status == "completed" else state.message,
         duration_ms=None if is_earlier else _duration_ms(run.start_time, run.end_time),
-        parameters=run.parameters,
+        parameters=_storable(run),
         trigger_id=tagged(run.tags, TRIGGER_TAG) if run.auto_scheduled else None,
         fire_time=run.expected_start_time if run.auto_scheduled else None,
     )
@@ -91,6 +94,15 @@ def ends_of(run: FlowRun, states: Sequence[State[Any]], workflow_id: str | None)
         return [] if present is None else [present]
     told = [end_of(run, workflow_id, state=state, run_count=count) for count, state in ends.items()]
     return [end for end in told if end is not None]
+
+
+def _storable(run: FlowRun) -> dict[str, Any]:
+    """The run's parameters; none at all where they hold what no database of ours takes, which is logged."""
+    try:
+        return checked_json_object(run.parameters, field="parameters")
+    except ValueError as error:
+        log(FlowRunParametersDropped(flow_run_id=str(run.id), error=str(error)))
+        return {}
 
 
 def _duration_ms(start: datetime | None, end: datetime | None) -> int | None:

@@ -83,8 +83,7 @@ def _tell(
         end.workflow_id,
         end.status,
         api_base_url,
-        external_id=end.external_id,
-        run_count=end.run_count,
+        end=end,
         token=token,
         timeout_seconds=timeout_seconds,
     )

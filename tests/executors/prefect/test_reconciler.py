@@ -119,6 +119,17 @@ def test_a_run_is_named_by_its_tag_or_its_parameter(world: World) -> None:
     assert len(world.engine.list_executions("B")) == 3
 
 
+def test_parameters_that_cannot_be_stored_hold_nothing_up(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Prefect takes a NUL, no database of ours does: the run is recorded without them, and those behind it too."""
+    runs = [run_by_hand(world.server, world.a, parameters={"note": note}) for note in ("a\0b", "fine")]
+    for run_id in runs:
+        set_state(world.server, run_id, "running", "completed")
+    with caplog.at_level(logging.WARNING):
+        assert world.reconciler.reconcile().ends == 2
+    assert f"flow run {runs[0]} is recorded without its parameters" in caplog.text
+    assert [world.engine.get_execution(run_id).parameters for run_id in runs] == [{}, {"note": "fine"}]
+
+
 def test_what_ended_before_anybody_followed_is_history(make_engine: MakeEngine, prefect: PrefectServer) -> None:
     """Connecting to a Prefect that has run for years starts nothing: not even what ended within the overlap."""
     deployment = deploy(prefect)
