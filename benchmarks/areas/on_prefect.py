@@ -107,7 +107,7 @@ def _round(world: PrefectWorld, ends: int, served: Callable[[], AbstractContextM
 @contextmanager
 def _engine(api_url: str, databases: Databases) -> Iterator[None]:
     """The Prefect side of ``serve`` on a fresh database."""
-    from flowforge_graph.cli.prefect_side import prefect_side
+    from flowforge_graph.cli.prefect_side import PrefectSide
     from flowforge_graph.executors.prefect import PrefectReconciler, PrefectServer
 
     url = databases.fresh("SQLite")
@@ -117,7 +117,7 @@ def _engine(api_url: str, databases: Databases) -> Iterator[None]:
         engine.create_triggers([DependencyTrigger(workflow_id=n, depends_on_workflow_id=UPSTREAM) for n in DOWNSTREAM])
         # From here on ends are followed.
         PrefectReconciler(engine, server).reconcile()
-        with prefect_side(engine, server, url, lambda _line: None):
+        with PrefectSide(engine, server, url, lambda _line: None):
             yield
 
 

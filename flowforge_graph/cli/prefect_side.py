@@ -6,9 +6,8 @@ A Prefect that is slow or away keeps neither schedules nor what runs on this mac
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Self
 
 from flowforge_graph.engine import TriggerEngine
 from flowforge_graph.errors import DatabaseError
@@ -33,33 +32,43 @@ _LONGEST_STOP_SECONDS: Final = 15.0
 _STIRRING: Final = (CompletionRecorded, ExecutionCreated, ScheduleFired)
 
 
-@contextmanager
-def prefect_side(
-    engine: TriggerEngine, server: PrefectServer, database: str, say: Callable[[str], None]
-) -> Iterator[None]:
-    """Serve Prefect while the block runs, beside ``engine`` on the same database. ``say`` takes lines for people."""
-    from flowforge_graph.executors.prefect import PrefectExecutor, PrefectReconciler
+class PrefectSide:
+    """Serves Prefect beside ``engine``, on the same database, while its block runs. ``say`` takes lines for people."""
 
-    stop = threading.Event()
-    with ExitStack() as opened:
-        own = opened.enter_context(TriggerEngine(database, executor=PrefectExecutor(server)))
-        _wake_each_other(engine, own)
-        own.subscribe(lambda fact: _tell(fact, say))
-        threads = [
-            threading.Thread(target=_hand_over_until, args=(own, stop), name="prefect-dispatch", daemon=True),
-            threading.Thread(
-                target=PrefectReconciler(own, server).run_until, args=(stop,), name="prefect-reconcile", daemon=True
-            ),
+    def __init__(self, engine: TriggerEngine, server: PrefectServer, database: str, say: Callable[[str], None]) -> None:
+        from flowforge_graph.executors.prefect import PrefectExecutor, PrefectReconciler
+
+        self._own = TriggerEngine(database, executor=PrefectExecutor(server))
+        _wake_each_other(engine, self._own)
+        self._own.subscribe(lambda fact: _tell(fact, say))
+        self._no_more_starts, self._stop = threading.Event(), threading.Event()
+        follow = PrefectReconciler(self._own, server).run_until
+        self._threads = [
+            threading.Thread(target=_hand_over_until, args=(self._own, self._no_more_starts), daemon=True),
+            threading.Thread(target=follow, args=(self._stop,), daemon=True),
         ]
-        for thread in threads:
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still does its work: a bug ends a thread, with its traceback on stderr."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
             thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            own.wake()
-            for thread in threads:
-                thread.join(_LONGEST_STOP_SECONDS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_starting()
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(_LONGEST_STOP_SECONDS)
+        self._own.close()
+
+    def stop_starting(self) -> None:
+        """Hand nothing more over; ends are followed on."""
+        self._no_more_starts.set()
+        self._own.wake()
 
 
 def _hand_over_until(engine: TriggerEngine, stop: threading.Event) -> None:

@@ -6,9 +6,9 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from flowforge_graph.cli.api_server import ApiOptions, ApiServer
 from flowforge_graph.cli.exits import ExitCode, Refusal, say, without_password
@@ -28,6 +28,7 @@ from flowforge_graph.facts.catalogue import ServeNotice, ServeTrouble
 from flowforge_graph.model import Execution
 
 if TYPE_CHECKING:
+    from flowforge_graph.cli.prefect_side import PrefectSide
     from flowforge_graph.engine.protocols import Deployments
     from flowforge_graph.executors.prefect.server import PrefectServer
 
@@ -52,17 +53,30 @@ def serve_until_stopped(
         session.engine(executor, may_create=True, deployments=_deployments(prefect)) as engine,
     ):
         server = Server(engine, executor, clock, interrupts, as_json=as_json)
-        with _api(engine, api, server.hindrance) as listening, _prefect_side(engine, prefect, session, server):
+        with _api(engine, api, server.hindrance) as listening, _prefect_side(engine, prefect, session, server) as side:
             where = f", API on {listening.url}" if listening else ""
             there = f", Prefect at {prefect.api_url}" if prefect else ""
             server.log(f"serving {without_password(shown(session.database))}{where}{there}; Ctrl-C stops")
-            server.serve(goes_on=lambda: listening is None or listening.is_alive)
+            parts = {"the API": listening, "the part that serves Prefect": side}
+            server.serve(goes_on=lambda: _ended_by_itself(parts) is None)
+            ended = _ended_by_itself(parts)
+            if side is not None:
+                side.stop_starting()
             # Flows that run elsewhere still tell of their ends meanwhile.
             server.wait_for_what_runs(grace_seconds)
-            if listening is not None and not listening.is_alive:
-                raise Refusal("the API has ended by itself, so that nobody is answered: start again", ExitCode.FAILED)
+            if ended is not None:
+                raise Refusal(f"{ended} has ended by itself: start again", ExitCode.FAILED)
     server.log("stopped")
     return ExitCode.INTERRUPTED if interrupts.received == signal.SIGINT else ExitCode.OK
+
+
+class _Part(Protocol):
+    @property
+    def is_alive(self) -> bool: ...
+
+
+def _ended_by_itself(parts: Mapping[str, _Part | None]) -> str | None:
+    return next((name for name, part in parts.items() if part is not None and not part.is_alive), None)
 
 
 @contextmanager
@@ -86,14 +100,14 @@ def _deployments(server: PrefectServer | None) -> Deployments | None:
 @contextmanager
 def _prefect_side(
     engine: TriggerEngine, prefect: PrefectServer | None, session: Session, server: Server
-) -> Iterator[None]:
+) -> Iterator[PrefectSide | None]:
     if prefect is None:
-        yield
+        yield None
         return
-    from flowforge_graph.cli.prefect_side import prefect_side
+    from flowforge_graph.cli.prefect_side import PrefectSide
 
-    with prefect_side(engine, prefect, session.accepted_url, server.log_of_prefect):
-        yield
+    with PrefectSide(engine, prefect, session.accepted_url, server.log_of_prefect) as side:
+        yield side
 
 
 @contextmanager

@@ -336,7 +336,7 @@ def test_an_api_that_ends_by_itself_ends_the_server(sqlite_url: str, tmp_path: P
         (tmp_path / "end").touch()
         assert server.wait() == 1
     assert "RuntimeError: nobody thought of this" in server.said
-    assert server.lines[-1] == "error: the API has ended by itself, so that nobody is answered: start again\n"
+    assert server.lines[-1] == "error: the API has ended by itself: start again\n"
 
 
 def test_no_token_is_ever_written(sqlite_url: str, tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""``serve`` with a Prefect: what runs here goes on whatever Prefect does, and no bug is hidden by what still works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flowforge_graph import TriggerEngine
+from tests.executors.prefect.processes import eventually
+from tests.support.prefect_servers import free_port
+from tests.support.serving import serving
+
+BUG = """
+from flowforge_graph.executors.prefect import PrefectReconciler
+def broken(self):
+    raise ZeroDivisionError("a bug")
+PrefectReconciler.reconcile = broken
+"""
+
+
+def nobody() -> str:
+    """The address of a Prefect that is not there."""
+    return f"http://127.0.0.1:{free_port()}/api"
+
+
+def test_without_a_prefect_what_runs_here_runs(tmp_path: Path) -> None:
+    """The execution that is Prefect's waits and says why; the one beside it completes, and a stop is quick."""
+    database = f"sqlite:///{tmp_path / 'flowforge.db'}"
+    with TriggerEngine(database) as engine:
+        engine.create_workflow("here", run={"command": ["true"]})
+        engine.create_workflow("there", run={"prefect": "flow/main"})
+        engine.start("there", execution_id="t")
+        engine.start("here", execution_id="h")
+        with serving(database, "--prefect-api", nobody(), folder=tmp_path) as server:
+            eventually(lambda: engine.get_execution("h").status == "completed", "the local one completes")
+            eventually(lambda: engine.get_execution("t").error, "the other one says why it waits")
+            assert server.stop() == 0, server.said
+        assert (engine.get_execution("t").status, engine.get_execution("t").attempt) == ("pending", 0)
+    assert "completions on Prefect are not followed" in server.said
+
+
+def test_a_bug_on_the_prefect_side_ends_serve(tmp_path: Path) -> None:
+    """With its traceback, so that whoever keeps such processes running starts it again."""
+    database = f"sqlite:///{tmp_path / 'flowforge.db'}"
+    with serving(database, "--prefect-api", nobody(), folder=tmp_path, prelude=BUG) as server:
+        assert server.wait() == 1
+    assert "ZeroDivisionError: a bug" in server.said
+    assert "the part that serves Prefect has ended by itself" in server.said
