@@ -111,6 +111,7 @@ class ExecutionRoutes:
             execution_id=execution_id,
             workflow_id=body.workflow_id,
             error=body.error,
+            duration_ms=body.duration_ms,
             parameters=body.parameters or {},
             trigger_id=body.trigger_id,
             fire_time=None if body.fire_time is None else datetime.fromtimestamp(body.fire_time, UTC),

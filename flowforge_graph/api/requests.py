@@ -235,6 +235,7 @@ class End(RequestBody):
     parameters: dict[str, Any] | None = Field(
         default=None, description="of such a run, where it is recorded only now: downstream executions inherit them"
     )
+    duration_ms: int | None = Field(default=None, ge=0, le=2**53, description="of such a run, by that engine's clock")
     trigger_id: Id | None = Field(default=None, description="the schedule of that engine which started such a run")
     fire_time: int | None = Field(
         default=None, ge=0, le=_LAST_SECOND, description="when it was to start, by that schedule: Unix seconds"

@@ -92,6 +92,7 @@ def _run_of(end: ExternalEnd) -> dict[str, Any]:
         "externalId": end.external_id,
         "runCount": end.run_count,
         "error": end.error,
+        "durationMs": end.duration_ms,
         "parameters": end.parameters or None,
         "triggerId": end.trigger_id,
         "fireTime": None if end.fire_time is None else int(end.fire_time.timestamp()),

@@ -57,11 +57,11 @@ def triggers(look: Look) -> Finding:
 def executors(look: Look) -> Finding:
     """Can this machine run what triggers may start?"""
     runs = look.ask.runs_of_started_workflows()
-    elsewhere = [workflow_id for workflow_id, kind in runs if kind not in {"command", "python"}]
+    elsewhere = [workflow_id for workflow_id, kind in runs if kind not in {"command", "python", "prefect"}]
     if not elsewhere:
         return ok("executors", f"each of {counted(len(runs), 'workflow')} that triggers start has a run")
     return warning(
         "executors",
-        f"triggers start {counted(len(elsewhere), 'workflow')} that cannot run here, for want of a command or"
-        f" callable: {quoted_all(elsewhere)}; let a host run them and not 'serve', or give them a run",
+        f"triggers start {counted(len(elsewhere), 'workflow')} without a run: {quoted_all(elsewhere)};"
+        " let a host run them and not 'serve', or give them a run",
     )

@@ -294,6 +294,8 @@ def _concurrency_limit(response: DeploymentResponse) -> int | None:
 def _details(response: DeploymentResponse, schedule: CronSchedule | None, *, others: int) -> dict[str, Any]:
     """What is copied, as everybody may see it."""
     whole = response.model_dump(mode="json", include={*_SHOWN, *_HIDDEN})
+    # Of a flow without a docstring Prefect stores the word, and when it is deployed again, nothing.
+    whole["description"] = None if whole.get("description") == "None" else whole.get("description")
     return {
         **{name: whole.get(name) for name in _SHOWN},
         **{name: _digest(whole.get(name)) for name in _HIDDEN},

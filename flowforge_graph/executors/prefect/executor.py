@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
-from flowforge_graph.errors import DispatchError, ExecutorUnavailable, PermanentDispatchError
+from flowforge_graph.errors import DispatchError, ExecutorUnavailable, PermanentDispatchError, shown
 from flowforge_graph.executors.prefect.flow_runs import (
     DATABASE_TAG,
     EXECUTION_TAG,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # What makes Prefect's server read a parameter as a template, a variable or JSON instead of as a value.
 _KIND: Final = "__prefect_kind"
+# How the schema of a flow with ``**kwargs`` shows.
+_ANY: Final = "kwargs"
 
 
 class PrefectExecutor:
@@ -77,6 +79,10 @@ class PrefectExecutor:
             raise DispatchError(str(fault)) from fault
 
     def _dispatch_error(self, fault: PrefectFault, name: str) -> DispatchError:
+        if fault.status_code == 404 and not self._is_prefect():
+            return ExecutorUnavailable(
+                f"what answers at {self._server.api_url} is not Prefect's API, whose address ends in /api as a rule"
+            )
         if fault.status_code == 404:
             return PermanentDispatchError(
                 f"Prefect has no deployment '{name}': deploy the flow, or mend the workflow's run, and start it again"
@@ -87,6 +93,12 @@ class PrefectExecutor:
             # The server is well: it is this execution that it cannot take, and others need not wait.
             return DispatchError(str(fault))
         return ExecutorUnavailable(str(fault))
+
+    def _is_prefect(self) -> bool:
+        try:
+            return self._server.is_prefect()
+        except PrefectFault:
+            return False
 
     def _answers(self, name: str) -> bool:
         """Whether the server answers another question that needs its database."""
@@ -151,6 +163,14 @@ def _parameters(execution: Execution, deployment: DeploymentResponse) -> dict[st
     given = {name: _as_value(value) for name, value in execution.parameters.items()}
     if _KIND in given:
         raise PermanentDispatchError(f"a parameter of a flow cannot be called {_KIND}: Prefect reads it as its own")
+    if wanted and _ANY not in wanted:
+        unknown = sorted(given.keys() - wanted.keys())
+        if unknown and execution.upstream_execution_id is None:
+            raise PermanentDispatchError(
+                f"the flow takes no parameter {', '.join(map(shown, unknown))}: it takes {', '.join(sorted(wanted))}"
+            )
+        # What is inherited is the cascade's, and not every flow in it takes all.
+        given = {name: value for name, value in given.items() if name in wanted}
     return {name: value for name, value in _offered(execution).items() if name in wanted} | given
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from uuid import UUID
 
-from flowforge_graph.errors import FlowforgeGraphError
+from flowforge_graph.errors import FlowforgeGraphError, shown
 
 if TYPE_CHECKING:
     import httpx
@@ -70,6 +70,11 @@ class PrefectServer:
                 may_pass=False,
             )
         self.api_url = str(url).rstrip("/")
+        if not self.api_url.startswith(("http://", "https://")):
+            raise PrefectFault(
+                f"Prefect's API must be named as http://127.0.0.1:4200/api is, not {shown(self.api_url)}",
+                may_pass=False,
+            )
         # The engine has its own backoff; the client's would hold up a dispatcher for minutes. The setting is read at
         # each request and costs 20 ms to set, so that one context with it is kept.
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
@@ -116,6 +121,14 @@ class PrefectServer:
             return self._context.copy().run(question, self._client)
         except Exception as error:
             raise _fault_of(error, self.api_url) from error
+
+    def is_prefect(self) -> bool:
+        """Whether what answers is Prefect's API: a 404 of anything else says nothing of what Prefect has.
+
+        Raises PrefectFault where nothing answers.
+        """
+        version = self.find(lambda client: client.request("GET", "/admin/version"))
+        return version is not None and version.headers.get("content-type", "").startswith("application/json")
 
     def find(self, question: Callable[[SyncPrefectClient], T]) -> T | None:
         """As :meth:`ask`; None for what Prefect does not have."""

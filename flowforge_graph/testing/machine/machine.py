@@ -90,6 +90,7 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         self.executor = RecordingExecutor()
         self.memory = Memory()
         self._made = {"t": 0, "e": 0}
+        self._ends_since_restart = 0
         self._folder = Path(tempfile.mkdtemp(prefix="flowforge-"))
         try:
             self.database = self.make_database(self._folder)
@@ -199,6 +200,11 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         executions = sorted(self.memory.sight.executions.values(), key=lambda execution: execution.has_ended)
         return [self.memory.labels[execution.id] for execution in executions]
 
+    @property
+    def ended_executions(self) -> list[str]:
+        """The labels of the executions that have ended, the newest first."""
+        return [self.memory.labels[execution.id] for execution in reversed(self.memory.ended)]
+
     # Steps
 
     @initialize(graph=_beginnings())
@@ -298,6 +304,13 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         """An execution ends, or its end is told again; another end is a conflict."""
         self._complete(self._execution(execution), status)
 
+    @precondition(lambda self: self.memory.ended)
+    @rule(execution=_drawn_from(lambda machine: machine.ended_executions))
+    def tell_again(self, execution: str) -> None:
+        """An end is told again, as callers do that never heard the answer: nothing happens twice."""
+        stored = self._execution(execution)
+        self._complete(stored, stored.status)
+
     @precondition(lambda self: self.known_executions)
     @rule(execution=_drawn_from(lambda machine: machine.known_executions))
     def cancel(self, execution: str) -> None:
@@ -318,9 +331,11 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         self._ask(self.do_tick)
         self._ask(self.do_dispatch)
 
+    @precondition(lambda self: self._ends_since_restart)
     @rule()
     def restart(self) -> None:
-        """The process ends, and another one opens the same database: everything is as it was."""
+        """The process ends, having recorded something, and another opens the same database: all is as it was."""
+        self._ends_since_restart = 0
         before = sight_of(self.engine)
         self.memory.compare(before)
         self.close_engine()
@@ -362,6 +377,7 @@ class TriggerEngineMachine(RuleBasedStateMachine):
     def _complete(self, execution: Execution, status: str) -> None:
         refusal = ("CompletionConflict",) if execution.has_ended and execution.status != status else None
         if self._ask(lambda: self.do_complete(execution.id, execution.workflow_id, status), refusal=refusal):
+            self._ends_since_restart += 1
             stored = self.engine.get_execution(execution.id)
             assert stored.status == status, f"{stored.id} was acknowledged as {status} and is {stored.status} (rule 4)"
 

@@ -157,6 +157,41 @@ def test_while_prefect_is_away_executions_wait(make_engine: MakeEngine, clock: F
     assert all("could not be reached" in str(execution.error) for execution in stored)
 
 
+def test_a_404_of_another_server_is_no_missing_deployment(
+    make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock
+) -> None:
+    """An address without its ``/api`` must not end what is due: it waits, and says what is wrong."""
+    deployment = deploy(prefect)
+    with PrefectServer(prefect.api_url.removesuffix("/api")) as wrong:
+        engine = make_engine(executor=PrefectExecutor(wrong))
+        engine.create_workflow("bronze", run={"prefect": deployment})
+        execution = engine.start("bronze")
+        engine.dispatch_due()
+    stored = engine.get_execution(execution.id)
+    assert stored.status == "pending"
+    assert "is not Prefect's API, whose address ends in /api" in str(stored.error)
+
+
+def test_a_flow_is_given_what_it_takes_of_its_cascade(
+    make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock
+) -> None:
+    """What it does not take is left out where it was inherited, and refused where a person asks for it."""
+    deployment = deploy(prefect, parameter_openapi_schema={"type": "object", "properties": {"day": {}}})
+    engine = make_engine(executor=PrefectExecutor(prefect))
+    engine.create_workflow("bronze")
+    engine.create_workflow("silver", run={"prefect": deployment})
+    engine.create_trigger(DependencyTrigger(workflow_id="silver", depends_on_workflow_id="bronze"))
+    bronze = engine.start("bronze", {"day": "monday", "rows": 7})
+    engine.complete(bronze.id, "completed")
+    dispatch_all(engine, clock)
+    [run] = runs_of(prefect, deployment)
+    assert run.parameters == {"day": "monday"}
+    by_hand = engine.start("silver", {"rows": 7})
+    dispatch_all(engine, clock)
+    ended = engine.get_execution(by_hand.id)
+    assert (ended.status, ended.error) == ("failed", "the flow takes no parameter 'rows': it takes day")
+
+
 def test_other_runs_are_left_to_others(make_engine: MakeEngine, prefect: PrefectServer) -> None:
     """Commands wait for an engine with a local executor, and workflows without a run for their host."""
     engine = make_engine(executor=PrefectExecutor(prefect))

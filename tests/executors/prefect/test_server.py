@@ -59,3 +59,10 @@ def test_a_refusal_that_may_pass_is_told_at_once(prefect: PrefectServer, monkeyp
             refused.ask(lambda client: client.hello())
     assert (caught.value.status_code, caught.value.may_pass) == (502, True)
     assert slept == []
+
+
+@pytest.mark.parametrize("address", ["foo", "127.0.0.1:4200/api", "ftp://127.0.0.1/api"])
+def test_an_address_that_is_none_is_refused_at_once(address: str) -> None:
+    """Nobody asks it again and again."""
+    with pytest.raises(PrefectFault, match=r"must be named as http://127\.0\.0\.1:4200/api is"):
+        PrefectServer(address)
