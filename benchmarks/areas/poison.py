@@ -18,7 +18,7 @@ _EACH = 4
 _POISON = {
     "raises": {"python": "benchmarks.work:fail"},
     "missing": {"python": "benchmarks.work:nobody"},
-    "elsewhere": {"prefect": "flow/deployment"},
+    "unknown": {"python": "nobody_has_this_module:run"},
 }
 
 
@@ -58,7 +58,7 @@ def _row(kind: str, sizes: Sizes, databases: Databases) -> Row:
         floor=f"the neighbours alone {per_second(count, measured.seconds('clean'))}",
         ratio=measured.ratio("poisoned", to="clean"),
         target=at_most(1.1),
-        note="callables that raise or do not exist, deployments that the local executor refuses, and a command that "
+        note="callables that raise or do not exist, modules that do not either, and a command that "
         "ignores SIGTERM and is killed after its timeout",
     )
 

@@ -466,6 +466,13 @@ def postgres_engine(postgres_url: str, clock: FixedClock) -> Iterator[TriggerEng
         yield engine
 
 
+# In this database: other tests wait for locks in theirs.
+WAITS_FOR = """
+SELECT locktype FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE NOT granted AND datname = current_database()
+"""
+
+
 def test_readers_publish_one_after_the_other(postgres_engine: TriggerEngine) -> None:
     """Who comes second waits, and then publishes only what the first one did not see, behind it."""
     engine = postgres_engine
@@ -479,7 +486,7 @@ def test_readers_publish_one_after_the_other(postgres_engine: TriggerEngine) -> 
             assert feed.publish(first) == 1
             slow.commit()
             second = threads.submit(engine.read_events, 0)
-            while not (waits_for := rows(engine, "SELECT locktype FROM pg_locks WHERE NOT granted")):
+            while not (waits_for := rows(engine, WAITS_FOR)):
                 assert not second.done()
         told = [(event.position, event.subject_id) for event in second.result().events]
     assert told == [(1, "committed first"), (2, "written first")]
