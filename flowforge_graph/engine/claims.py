@@ -179,11 +179,7 @@ class Claims:
         if permanent or failures >= settings.max_dispatch_failures:
             self._settle([_end(claim.execution_id, "failed", DISPATCH_FAILED, error)], [Guard(token=claim.token)])
             return
-        wait = backoff_seconds(
-            claim.execution_id, failures, first=settings.backoff_seconds, longest=settings.max_backoff_seconds
-        )
-        # available_at moves, run_after never: it stays the instant that the rule named.
-        available_at = to_seconds(self._context.now() + timedelta(seconds=wait)) + 1
+        available_at = self._available_after(claim, failures)
         changes = {"dispatch_failures": failures, "available_at": available_at, "error": error}
         self._hand_back(claim, lambda _: changes | _attempt_given_back(claim))
         retry_at = to_instant(available_at)
@@ -191,13 +187,17 @@ class Claims:
 
     def put_off(self, claim: Claim, error: str, *, outages: int) -> None:
         """The executor is away, for the ``outages``-th time in a row: pending again, and never a dead letter of it."""
+        error = storable_text(error, limit=MAX_ERROR_CHARACTERS)
+        changes = {"available_at": self._available_after(claim, outages), "error": error}
+        self._hand_back(claim, lambda _: changes | _attempt_given_back(claim))
+
+    def _available_after(self, claim: Claim, failures: int) -> int:
+        """When it may be tried again. ``available_at`` moves, ``run_after`` never: that is what the rule named."""
         settings = self._context.settings
         wait = backoff_seconds(
-            claim.execution_id, outages, first=settings.backoff_seconds, longest=settings.max_backoff_seconds
+            claim.execution_id, failures, first=settings.backoff_seconds, longest=settings.max_backoff_seconds
         )
-        available_at = to_seconds(self._context.now() + timedelta(seconds=wait)) + 1
-        changes = {"available_at": available_at, "error": storable_text(error, limit=MAX_ERROR_CHARACTERS)}
-        self._hand_back(claim, lambda _: changes | _attempt_given_back(claim))
+        return to_seconds(self._context.now() + timedelta(seconds=wait)) + 1
 
     def was_cancelled(self, execution_id: str) -> bool:
         """Whether an execution has ended as cancelled."""

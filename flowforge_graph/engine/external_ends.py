@@ -110,7 +110,7 @@ class ExternalEnds:
     ) -> dict[str, Execution]:
         """What to store of runs that we did not start, by execution id: their engine did, by itself or again."""
         store, now = self._context.store, self._context.now()
-        earlier = {name: before for end, name in named if (before := naming.earlier(end)) is not None}
+        earlier = {name: its_past for end, name in named if (its_past := naming.earlier(end)) is not None}
         # All at once and in the order of their ids, as everybody locks them.
         locked = store.executions.lock(connection, {name for _, name in named} | set(earlier.values()))
         known = {execution_id: row.execution for execution_id, row in locked.items()}
@@ -120,7 +120,8 @@ class ExternalEnds:
         names = self._trigger_names(connection, new.values())
         found: dict[str, Execution] = {}
         for name, end in new.items():
-            cause = known.get(earlier.get(name, ""))
+            before = earlier.get(name, "")
+            cause = known.get(before) or found.get(before)
             if cause is not None:
                 found[name] = _started_again(cause, end, name, now)
             elif end.workflow_id in workflows:
@@ -128,16 +129,15 @@ class ExternalEnds:
                 found[name] = _started_there(
                     end, name, workflow_name, now, names=names, keeps_fire_time=end.key in fires
                 )
-            known.update(found)
         grown = Counter(execution.root_execution_id for execution in found.values())
         store.executions.grow_cascades(connection, {root: by for root, by in grown.items() if root in locked})
         return found
 
     def _trigger_names(self, connection: Connection, ends: Iterable[ExternalEnd]) -> dict[str, str | None]:
         """The names of the triggers of which another engine has started these runs."""
-        rows = self._context.store.triggers
-        triggers = [rows.get(connection, trigger_id) for trigger_id in {e.trigger_id for e in ends if e.trigger_id}]
-        return {trigger.id: trigger.trigger_name for trigger in triggers if trigger is not None}
+        ids = {end.trigger_id for end in ends if end.trigger_id is not None}
+        triggers = self._context.store.triggers.get_many(connection, ids)
+        return {trigger_id: trigger.trigger_name for trigger_id, trigger in triggers.items()}
 
     def _free_fires(self, connection: Connection, ends: Sequence[ExternalEnd]) -> set[tuple[str, int]]:
         """The runs that may keep their fire time: one execution for each (trigger, fire time), as for our schedules."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from flowforge_graph.executors.prefect.flow_runs import END_TYPES
 from flowforge_graph.executors.prefect.server import PrefectServer, as_uuid
+from flowforge_graph.storage import in_batches
 
 if TYPE_CHECKING:
     from prefect.client.schemas.filters import FlowRunFilter
@@ -55,7 +56,7 @@ def runs_by_id(server: PrefectServer, ids: Collection[str]) -> dict[str, FlowRun
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
     found: dict[str, FlowRun] = {}
-    for some in _in_pages([run_id for text in ids if (run_id := as_uuid(text))], PAGE):
+    for some in in_batches([run_id for text in ids if (run_id := as_uuid(text))], PAGE):
         runs = _read(server, FlowRunFilter(id=FlowRunFilterId(any_=list(some))))
         found.update((str(run.id), run) for run in runs)
     return found
@@ -69,7 +70,7 @@ def states_of(server: PrefectServer, run: FlowRun) -> list[State[Any]]:
 def beating_since(server: PrefectServer, run_ids: Collection[str], since: datetime) -> set[str]:
     """Those of these flow runs that have given a heartbeat since an instant."""
     beating: set[str] = set()
-    for some in _in_pages(sorted(run_ids), _RESOURCES_AT_ONCE):
+    for some in in_batches(sorted(run_ids), _RESOURCES_AT_ONCE):
         beating |= _beating(server, some, since)
         # Of many runs a page may hold the heartbeats of some only; the others are asked one by one.
         for run_id in set(some) - beating:
@@ -120,8 +121,3 @@ def _beating(server: PrefectServer, run_ids: Sequence[str], since: datetime, *, 
 def _end_time(run: FlowRun) -> datetime:
     assert run.end_time is not None
     return run.end_time
-
-
-def _in_pages(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from flowforge_graph.engine import TriggerEngine
-from flowforge_graph.errors import CompletionConflict, DatabaseError, ExecutionConflict
+from flowforge_graph.errors import CompletionConflict, DatabaseError
 from flowforge_graph.executors.prefect.executor import cancel
 from flowforge_graph.executors.prefect.flow_runs import end_of, ends_of, status_of
 from flowforge_graph.executors.prefect.mapping import MappedWorkflows
@@ -224,7 +224,8 @@ class _Running:
         try:
             # Nothing runs there that could be cancelled, nor will.
             self._engine.complete(execution.id, "cancelled")
-        except ExecutionConflict:
+        except CompletionConflict:
+            # It ended meanwhile, and that stands.
             return
 
     def _silent(self, running: dict[str, Execution], now: datetime) -> list[Execution]:

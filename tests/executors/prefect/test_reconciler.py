@@ -256,6 +256,21 @@ def test_a_deleted_run_is_reported_and_can_be_cancelled(world: World, caplog: py
     assert world.ends() == ["cancelled"]
 
 
+def test_an_end_that_is_faster_than_a_cancel_stands(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flow run is gone, and while Prefect says so somebody tells that it completed."""
+    world.started()
+    [execution] = world.engine.list_executions("A")
+    world.engine.cancel(execution.id)
+
+    def gone_and_told(*_: object) -> bool:
+        world.engine.complete(execution.id, "completed")
+        return False
+
+    monkeypatch.setattr("flowforge_graph.executors.prefect.reconciler.cancel", gone_and_told)
+    assert world.reconciler.reconcile().cancels == 1
+    assert world.ends() == ["completed"]
+
+
 def test_a_running_run_without_heartbeats_is_reported(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """Once; one that beats is not."""
     silent, beating = world.started(), world.started()
