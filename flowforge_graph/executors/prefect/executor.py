@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
 
 # What makes Prefect's server read a parameter as a template, a variable or JSON instead of as a value.
 _KIND: Final = "__prefect_kind"
-# How the schema of a flow with ``**kwargs`` shows.
-_ANY: Final = "kwargs"
+_KNOWN_SECONDS: Final = 10.0
 
 
 class PrefectExecutor:
@@ -48,7 +49,8 @@ class PrefectExecutor:
     def __init__(self, server: PrefectServer) -> None:
         self._server = server
         self._namespace = ""
-        self._deployments: dict[str, DeploymentResponse] = {}
+        # By name, each with when it was read: a flow may be deployed anew at any time, with other parameters.
+        self._deployments: dict[str, tuple[float, DeploymentResponse]] = {}
 
     def use_namespace(self, namespace: str) -> None:
         """Learn how the database calls itself, whose execution ids need be unique in it only."""
@@ -109,7 +111,7 @@ class PrefectExecutor:
         return True
 
     def _create(self, execution: Execution, workflow: Workflow, name: str) -> FlowRun:
-        known = self._deployments.get(name)
+        known = self._known(name, execution)
         if known is not None:
             try:
                 return self._create_of(known, execution, workflow)
@@ -118,16 +120,26 @@ class PrefectExecutor:
                 if fault.status_code != 404:
                     raise
         deployment = self._server.ask(lambda client: client.read_deployment_by_name(name))
-        self._deployments[name] = deployment
+        self._deployments[name] = (time.monotonic(), deployment)
         return self._create_of(deployment, execution, workflow)
+
+    def _known(self, name: str, execution: Execution) -> DeploymentResponse | None:
+        """The deployment as it was read a moment ago; None where it must be read (again)."""
+        read_at, deployment = self._deployments.get(name, (-math.inf, None))
+        if deployment is None or time.monotonic() - read_at > _KNOWN_SECONDS:
+            return None
+        taken = _taken(deployment)
+        return deployment if taken is None or execution.parameters.keys() <= taken.keys() else None
 
     def _create_of(self, deployment: DeploymentResponse, execution: Execution, workflow: Workflow) -> FlowRun:
         deployment_id: UUID = deployment.id
+        parameters = _parameters(execution, _taken(deployment))
+        tags = _tags(execution, workflow, self._namespace)
         return self._server.ask(
             lambda client: client.create_flow_run_from_deployment(
                 deployment_id,
-                parameters=_parameters(execution, deployment),
-                tags=_tags(execution, workflow, self._namespace),
+                parameters=parameters,
+                tags=tags,
                 idempotency_key=f"flowforge:{self._namespace}:{execution.id}",
             )
         )
@@ -157,21 +169,38 @@ def _tags(execution: Execution, workflow: Workflow, namespace: str) -> list[str]
     return [TAG, *by_execution, *by_trigger]
 
 
-def _parameters(execution: Execution, deployment: DeploymentResponse) -> dict[str, Any]:
-    schema = deployment.parameter_openapi_schema
-    wanted = schema.get("properties", {}) if isinstance(schema, Mapping) else {}
+def _taken(deployment: DeploymentResponse) -> Mapping[str, Any] | None:
+    """The parameters that a flow takes, by name; None where whoever deployed it did not say.
+
+    Prefect's schema of a flow has a title; what its server puts in the place of none has not, and names no parameter.
+    """
+    schema = deployment.parameter_openapi_schema or {}
+    taken: Mapping[str, Any] = schema.get("properties", {})
+    return taken if taken or "title" in schema else None
+
+
+def _parameters(execution: Execution, taken: Mapping[str, Any] | None) -> dict[str, Any]:
     given = {name: _as_value(value) for name, value in execution.parameters.items()}
     if _KIND in given:
         raise PermanentDispatchError(f"a parameter of a flow cannot be called {_KIND}: Prefect reads it as its own")
-    if wanted and _ANY not in wanted:
-        unknown = sorted(given.keys() - wanted.keys())
-        if unknown and execution.upstream_execution_id is None:
-            raise PermanentDispatchError(
-                f"the flow takes no parameter {', '.join(map(shown, unknown))}: it takes {', '.join(sorted(wanted))}"
-            )
-        # What is inherited is the cascade's, and not every flow in it takes all.
-        given = {name: value for name, value in given.items() if name in wanted}
-    return {name: value for name, value in _offered(execution).items() if name in wanted} | given
+    if taken is None:
+        return given
+    if unknown := sorted(given.keys() - taken.keys()):
+        given = _without(unknown, given, execution, taken)
+    return {name: value for name, value in _offered(execution).items() if name in taken} | given
+
+
+def _without(
+    unknown: Sequence[str], given: Mapping[str, Any], execution: Execution, taken: Collection[str]
+) -> dict[str, Any]:
+    """The parameters that a flow takes of those that came with a cascade or an event: not every flow takes all.
+
+    Prefect fails a run with any other name. Raises PermanentDispatchError where a person asked for one.
+    """
+    if execution.trigger_type == "manual":
+        names, takes = ", ".join(map(shown, unknown)), ", ".join(sorted(taken)) or "none"
+        raise PermanentDispatchError(f"the flow takes no parameter {names}: it takes {takes}")
+    return {name: value for name, value in given.items() if name in taken}
 
 
 def _offered(execution: Execution) -> dict[str, Any]:

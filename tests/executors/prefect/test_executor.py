@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flowforge_graph import DependencyTrigger, TriggerEngine
+from flowforge_graph import DependencyTrigger, EventTrigger, TriggerEngine
 from flowforge_graph.executors.prefect import PrefectExecutor, PrefectServer
 from flowforge_graph.testing import FixedClock
 from tests.executors.prefect.flows import deploy, dispatch_all, runs_of
@@ -176,6 +176,8 @@ def test_a_flow_is_given_what_it_takes_of_its_cascade(
     make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock
 ) -> None:
     """What it does not take is left out where it was inherited, and refused where a person asks for it."""
+    from prefect.utilities.callables import parameter_schema
+
     deployment = deploy(prefect, parameter_openapi_schema={"type": "object", "properties": {"day": {}}})
     engine = make_engine(executor=PrefectExecutor(prefect))
     engine.create_workflow("bronze")
@@ -186,10 +188,35 @@ def test_a_flow_is_given_what_it_takes_of_its_cascade(
     dispatch_all(engine, clock)
     [run] = runs_of(prefect, deployment)
     assert run.parameters == {"day": "monday"}
+    alert = deploy(prefect, parameter_openapi_schema=parameter_schema(lambda: None).model_dump_for_openapi())
+    engine.create_workflow("alert", run={"prefect": alert})
+    engine.create_trigger(EventTrigger(workflow_id="alert", event_type="late"))
+    engine.emit("late", {"by": "an hour"}, key="once")
+    dispatch_all(engine, clock)
+    assert [run.parameters for run in runs_of(prefect, alert)] == [{}]
     by_hand = engine.start("silver", {"rows": 7})
     dispatch_all(engine, clock)
     ended = engine.get_execution(by_hand.id)
     assert (ended.status, ended.error) == ("failed", "the flow takes no parameter 'rows': it takes day")
+
+
+def test_a_flow_deployed_anew_takes_its_new_parameters_at_once(
+    make_engine: MakeEngine, prefect: PrefectServer, clock: FixedClock
+) -> None:
+    """Under the same name and id: what this process knows of it is no reason to refuse."""
+    deployment = deploy(prefect, parameter_openapi_schema={"type": "object", "properties": {}})
+    engine = make_engine(executor=PrefectExecutor(prefect))
+    engine.create_workflow("bronze", run={"prefect": deployment})
+    engine.start("bronze")
+    dispatch_all(engine, clock)
+    deploy(
+        prefect,
+        deployment.split("/")[0],
+        parameter_openapi_schema={"type": "object", "properties": {"day": {}}},
+    )
+    engine.start("bronze", {"day": "monday"})
+    dispatch_all(engine, clock)
+    assert [run.parameters for run in runs_of(prefect, deployment)] == [{}, {"day": "monday"}]
 
 
 def test_other_runs_are_left_to_others(make_engine: MakeEngine, prefect: PrefectServer) -> None:
