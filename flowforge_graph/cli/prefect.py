@@ -68,7 +68,11 @@ def prefect_if_needed() -> Iterator[Deployments | None]:
 def say_what_did_not_follow(fact: Fact) -> None:
     """Tell the person that a change is stored and Prefect does not know of it."""
     if isinstance(fact, DeploymentNotFollowed):
-        say(f"warning: Prefect did not follow, 'deployments repair' will: {shown(fact.error)}")
+        named = "" if os.environ.get(PREFECT_VARIABLE) else f"set {PREFECT_VARIABLE}, then "
+        say(
+            f"warning: Prefect does not know of the change of trigger {shown(fact.trigger_id)}: {shown(fact.error)}; "
+            f"{named}'deployments repair' mends it or says why it cannot"
+        )
 
 
 class _LateDeployments:

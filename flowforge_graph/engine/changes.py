@@ -31,3 +31,15 @@ class DefinitionChanges:
 
     def __bool__(self) -> bool:
         return any((self.delete_workflow_ids, self.delete_trigger_ids, self.put_workflows, self.put_triggers))
+
+    def deleted_triggers(self, stored: StoredDefinitions) -> list[AnyTrigger]:
+        """The stored triggers that go: by their own ids, or with their workflows."""
+        ids, workflow_ids = set(self.delete_trigger_ids), set(self.delete_workflow_ids)
+        return [t for t in stored.triggers.values() if t.id in ids or t.workflow_id in workflow_ids]
+
+    def rerouted_triggers(self, stored: StoredDefinitions) -> list[AnyTrigger]:
+        """The stored triggers that stay, of workflows which then run otherwise."""
+        before = stored.workflows
+        rerouted = {w.id for w in self.put_workflows if w.id in before and before[w.id].run != w.run}
+        gone = {trigger.id for trigger in self.deleted_triggers(stored)}
+        return [t for t in stored.triggers.values() if t.workflow_id in rerouted and t.id not in gone]

@@ -125,13 +125,11 @@ class FollowedDefinitions:
 
     def _follow_all(self, stored: StoredDefinitions, changes: DefinitionChanges) -> None:
         before = {i: t for i, t in stored.triggers.items() if isinstance(t, ScheduledTrigger)}
-        gone = {*changes.delete_trigger_ids}
-        gone |= {i for i, trigger in before.items() if trigger.workflow_id in changes.delete_workflow_ids}
+        gone = {trigger.id for trigger in changes.deleted_triggers(stored)}
         put = {trigger.id for trigger in changes.put_triggers if isinstance(trigger, ScheduledTrigger)}
         new = {trigger.id for trigger in changes.put_triggers if _is_prefects(trigger)} - before.keys()
         self._follow({i: before.get(i) for i in before if i in gone | put} | dict.fromkeys(new))
-        rerun = {w.id for w in changes.put_workflows if _runs_otherwise(stored.workflows.get(w.id), w)}
-        copied = {i: t for i, t in before.items() if t.workflow_id in rerun and i not in gone}
+        copied = {t.id: t for t in changes.rerouted_triggers(stored) if isinstance(t, ScheduledTrigger)}
         self._follow(copied, copied_anew=True)
 
     # Following
@@ -225,7 +223,3 @@ def _moved_to_the_engine(stored: StoredDefinitions, changes: DefinitionChanges) 
 
 def _rhythm(trigger: ScheduledTrigger) -> tuple[str, ...]:
     return (trigger.cron_expression, trigger.timezone, trigger.schedule_owner)
-
-
-def _runs_otherwise(before: Workflow | None, after: Workflow) -> bool:
-    return before is not None and before.run != after.run

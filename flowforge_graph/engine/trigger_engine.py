@@ -32,6 +32,7 @@ from flowforge_graph.engine.settlements import Settlements
 from flowforge_graph.engine.starts import Starts
 from flowforge_graph.engine.ticks import Ticks
 from flowforge_graph.engine.tokens import Tokens
+from flowforge_graph.engine.unconnected import UnconnectedDefinitions
 from flowforge_graph.errors import FlowforgeGraphError, LeaseLost
 from flowforge_graph.facts import Facts, Listener
 from flowforge_graph.graph import TriggerGraph
@@ -105,13 +106,15 @@ class TriggerEngine:
         )
         self._context = context = Context(store=store, live=LiveGraph(store), clock=self._clock, settings=numbers)
         settlements = Settlements(context)
-        definitions = Definitions(context, DefinitionWrites(context, settlements))
+        writes = DefinitionWrites(context, settlements)
         self._questions = questions = Questions(context)
         self._deployments = sync = DeploymentSync(context, questions, deployments)
-        self._definitions: Definitions | FollowedDefinitions = definitions
-        if deployments is not None:
+        self._definitions: Definitions | FollowedDefinitions
+        if deployments is None:
+            self._definitions = UnconnectedDefinitions(context, writes, questions)
+        else:
             self._definitions = FollowedDefinitions(
-                definitions, context, questions=questions, sync=sync, prefect=deployments
+                Definitions(context, writes), context, questions=questions, sync=sync, prefect=deployments
             )
         self._starts = Starts(context)
         self._completions = Completions(context, settlements)

@@ -216,6 +216,8 @@ class ExecutorBack(Fact):
     """The executor answers again, after so many times that it did not."""
 
     event = "dispatch.executor_back"
+    # Whoever was told of the outage is told of its end.
+    level = logging.WARNING
     sentence = "the executor answers again"
     times: int
 
@@ -509,6 +511,8 @@ class PrefectBack(Fact):
 
     event = "prefect.back"
     logger = _PREFECT
+    # Whoever was told of the outage is told of its end.
+    level = logging.WARNING
     sentence = "completions on Prefect are followed again"
     times: int
 

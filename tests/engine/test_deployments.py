@@ -384,3 +384,76 @@ def test_other_kinds_have_none(engine: TriggerEngine, name: str) -> None:
     manual = engine.create_trigger(ManualTrigger(workflow_id="a"))
     with pytest.raises(InvalidTrigger, match="is of type manual: only scheduled ones have"):
         getattr(engine, name)(manual.id)
+
+
+@pytest.fixture
+def unconnected(told: list[str]) -> Iterator[TriggerEngine]:
+    """An engine without a Prefect, with two workflows; the ids of what Prefect should know of are told."""
+
+    def listen(fact: Fact) -> None:
+        if fact.event == "deployment.not_followed":
+            assert "no Prefect is connected" in fact.error  # type: ignore[attr-defined]
+            told.append(fact.trigger_id)  # type: ignore[attr-defined]
+
+    with TriggerEngine("sqlite://", clock=FixedClock()) as opened:
+        opened.subscribe(listen)
+        opened.create_workflow("a", run={"prefect": "flow/a"})
+        opened.create_workflow("b", run={"prefect": "flow/b"})
+        yield opened
+
+
+@pytest.mark.parametrize("fields", [{"schedule_owner": "engine"}, {"schedule_owner": "prefect", "enabled": False}])
+def test_without_a_prefect_nothing_is_said_of_what_it_does_not_start(
+    unconnected: TriggerEngine, told: list[str], fields: dict[str, Any]
+) -> None:
+    """The engine's schedules, those that nobody starts, and other kinds."""
+    trigger = schedule(unconnected, **fields)
+    unconnected.update_trigger(trigger.id, cron_expression="0 4 * * *")
+    manual = unconnected.create_trigger(ManualTrigger(workflow_id="a"))
+    unconnected.disable_trigger(manual.id)
+    unconnected.update_workflow("a", run={"prefect": "other/a"})
+    unconnected.delete_trigger(trigger.id)
+    unconnected.delete_workflow("a")
+    assert told == []
+
+
+def test_without_a_prefect_each_change_of_its_schedules_is_told(unconnected: TriggerEngine, told: list[str]) -> None:
+    """Silence would leave a schedule with two owners, or with none."""
+    trigger = schedule(unconnected, schedule_owner="prefect")
+    changes: list[dict[str, Any]] = [
+        {"cron_expression": "0 4 * * *"},
+        {"enabled": False},
+        {"enabled": True},
+        {"schedule_owner": "engine"},
+        {"schedule_owner": "prefect"},
+    ]
+    for change in changes:
+        unconnected.update_trigger(trigger.id, **change)
+    unconnected.update_workflow("a", run={"prefect": "other/a"})
+    unconnected.delete_workflow("a")
+    assert told == [trigger.id] * (1 + len(changes) + 2)
+    unconnected.update_workflow("b", name="Beta", run={"prefect": "flow/b"})
+    assert len(told) == 1 + len(changes) + 2
+
+
+def test_without_a_prefect_none_is_told_twice_or_for_a_name(unconnected: TriggerEngine, told: list[str]) -> None:
+    """What changes neither rhythm nor owner is none of its business; one file tells of each trigger once."""
+    kept, gone, moved = (
+        schedule(unconnected, f"{minute} 2 * * *", schedule_owner="prefect", trigger_name="n") for minute in range(3)
+    )
+    told.clear()
+    unconnected.update_trigger(kept.id, trigger_name="nightly", misfire_policy="all", enabled=True)
+    assert told == []
+    stored = unconnected.get_workflow("a")
+    unconnected.change_definitions(
+        lambda _: DefinitionChanges(
+            delete_trigger_ids=(gone.id,),
+            put_workflows=(stored.evolve(run={"prefect": "elsewhere/a"}),),
+            put_triggers=(moved.evolve(schedule_owner="engine"),),
+        )
+    )
+    assert sorted(told) == sorted([kept.id, gone.id, moved.id])
+    assert len(unconnected.list_triggers("a")) == 2
+    told.clear()
+    unconnected.delete_trigger(kept.id)
+    assert told == [kept.id]

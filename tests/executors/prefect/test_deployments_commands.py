@@ -148,7 +148,8 @@ def test_a_prefect_that_is_away_fails_no_change_but_is_said(deployed: Deployed, 
         patch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{free_port()}/api")
         disabled = cli("triggers", "disable", trigger.id)
         assert disabled.code == 0
-        assert "warning: Prefect did not follow, 'deployments repair' will" in disabled.err
+        assert f"warning: Prefect does not know of the change of trigger {trigger.id}: " in disabled.err
+        assert disabled.err.endswith("; 'deployments repair' mends it or says why it cannot\n")
         moved = cli("triggers", "update", trigger.id, "--owner", "engine")
         assert (moved.code, "could not be reached" in moved.err) == (1, True)
         assert cli("deployments", "check").code == 1
