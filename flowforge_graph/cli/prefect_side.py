@@ -40,7 +40,8 @@ class PrefectSide:
 
         self._own = TriggerEngine(database, executor=PrefectExecutor(server))
         _wake_each_other(engine, self._own)
-        self._own.subscribe(lambda fact: _tell(fact, say))
+        for each in (engine, self._own):
+            each.subscribe(lambda fact: _tell(fact, say))
         self._no_more_starts, self._stop = threading.Event(), threading.Event()
         follow = PrefectReconciler(self._own, server).run_until
         self._threads = [
@@ -93,9 +94,9 @@ def _wake_each_other(one: TriggerEngine, other: TriggerEngine) -> None:
 
 def _tell(fact: Fact, say: Callable[[str], None]) -> None:
     match fact:
-        case ExecutionStarted():
+        case ExecutionStarted(external_id=str()):
             say(f"handed {fact.workflow_id} to Prefect, execution {fact.execution_id}, flow run {fact.external_id}")
-        case End():
+        case End(external_id=str()):
             why = f": {fact.error}" if fact.error else ""
             say(f"{fact.status} {fact.workflow_id} on Prefect, execution {fact.execution_id}{why}")
         case _:

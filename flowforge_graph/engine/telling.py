@@ -187,6 +187,7 @@ def _end(ended: Execution, verdicts: Sequence[Verdict]) -> End:
         execution_id=ended.id,
         workflow_id=ended.workflow_id,
         root_execution_id=ended.root_execution_id,
+        external_id=ended.external_id,
         status=ended.status,
         reason=ended.reason,
         error=ended.error,

@@ -41,11 +41,12 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class End(Fact):
-    """What the three facts about an end have in common."""
+    """What the three facts about an end have in common; ``external_id`` is what another engine called the run."""
 
     execution_id: str
     workflow_id: str
     root_execution_id: str
+    external_id: str | None
     status: str
     reason: str | None
     error: str | None

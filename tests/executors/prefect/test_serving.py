@@ -45,3 +45,19 @@ def test_a_bug_on_the_prefect_side_ends_serve(tmp_path: Path) -> None:
         assert server.wait() == 1
     assert "ZeroDivisionError: a bug" in server.said
     assert "the part that serves Prefect has ended by itself" in server.said
+
+
+def test_the_log_says_what_ended_on_prefect_whoever_tells_of_it(tmp_path: Path) -> None:
+    """A hook tells the API and is faster than the reconciler; a caller's own execution is the caller's to log."""
+    database = f"sqlite:///{tmp_path / 'flowforge.db'}"
+    with TriggerEngine(database) as engine:
+        engine.create_workflow("there", run={"prefect": "flow/main"})
+        engine.create_workflow("hosted")
+    with serving(database, "--prefect-api", nobody(), folder=tmp_path) as server:
+        end = {"status": "failed", "workflowId": "there", "externalId": "run", "runCount": 1, "error": "no disk"}
+        assert server.ask("POST", "/api/executions/x/complete", end).status == 200
+        hosted = {"status": "completed", "workflowId": "hosted"}
+        assert server.ask("POST", "/api/executions/h/complete", hosted).status == 200
+        assert server.stop() == 0, server.said
+    assert "failed there on Prefect, execution x: no disk" in server.said
+    assert "hosted" not in server.said
