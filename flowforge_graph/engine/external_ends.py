@@ -52,7 +52,9 @@ class ExternalEnds:
         """Record ends in order; one result or error for each. The same end again answers the same."""
         answers: list[Answer] = []
         for some in in_batches(ends, ENDS_PER_TRANSACTION):
-            answers += self._context.store.database.run(partial(self._record, ends=some))
+            recorded = self._context.store.database.run(partial(self._record, ends=some))
+            self._note_fires(some, recorded)
+            answers += recorded
         if answers:
             self._context.wake.call()
         return answers
@@ -179,6 +181,19 @@ class ExternalEnds:
                 (new if end.key in new else conflicts)[end.key] = noted
         self._context.store.external_ends.insert(connection, new.values())
         self._context.store.external_ends.note_conflicts(connection, conflicts.values())
+
+    def _note_fires(self, ends: Sequence[ExternalEnd], answers: Sequence[Answer]) -> None:
+        """Move on when these triggers fired last: a cache for people, which nothing is planned by.
+
+        In a transaction of its own: whoever deletes a workflow locks its triggers before executions, and this one has
+        locked the executions.
+        """
+        fired: dict[str, int] = {}
+        for end, answer in zip(ends, answers, strict=True):
+            if isinstance(answer, CompletionResult) and end.trigger_id is not None and end.fire_time is not None:
+                fired[end.trigger_id] = max(fired.get(end.trigger_id, 0), to_seconds(end.fire_time))
+        if fired:
+            self._context.store.database.run(partial(self._context.store.triggers.note_fires, fired=fired))
 
 
 def _names_of(end: ExternalEnd) -> list[str]:

@@ -47,6 +47,12 @@ class TriggerRows:
             .where(columns.id == bindparam("advanced_id"), columns.planned_until == bindparam("planned_before"))
             .values({name: bindparam(name) for name in _SCHEDULE_INSTANTS})
         )
+        self._note_fire = (
+            update(self._table)
+            .where(columns.id == bindparam("fired_id"), columns.schedule_owner == "prefect")
+            .where(func.coalesce(columns.last_run_at, -1) < bindparam("fired_at"))
+            .values(last_run_at=bindparam("fired_at"))
+        )
 
     def get(self, connection: Connection, trigger_id: str) -> AnyTrigger | None:
         """The trigger of this id."""
@@ -191,6 +197,12 @@ class TriggerRows:
             "last_run_at": last_run_at,
         }
         return connection.execute(self._advance, values).rowcount == 1
+
+    def note_fires(self, connection: Connection, fired: Mapping[str, int]) -> None:
+        """Store the last fire times, by trigger id, of schedules that Prefect owns; what is known already stays."""
+        values = [{"fired_id": trigger_id, "fired_at": fired[trigger_id]} for trigger_id in sorted(fired)]
+        if values:
+            connection.execute(self._note_fire, values)
 
     def insert(self, connection: Connection, triggers: Iterable[AnyTrigger]) -> None:
         """Store new triggers, in their order."""

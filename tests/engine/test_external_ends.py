@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,25 @@ def test_a_run_that_nobody_here_started_is_recorded(make_engine: MakeEngine) -> 
     # One execution for each fire time, as everywhere.
     assert [execution.fire_time for execution in recorded] == [None, fire_time, None]
     assert started(engine) == ["by-hand", "by-schedule", "by-schedule-again"]
+
+
+@pytest.mark.parametrize(("owner", "last"), [("prefect", 3), ("engine", None)])
+def test_a_schedule_of_prefects_shows_when_it_fired_last(make_engine: MakeEngine, owner: str, last: int | None) -> None:
+    """The latest fire time that was told, in whatever order; nobody else says when the engine's own fired."""
+    engine = world(make_engine())
+    engine.create_trigger(
+        ScheduledTrigger(id="nightly", workflow_id="A", cron_expression="@daily", schedule_owner=owner)
+    )
+    days = {day: datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3)}
+    for batch in ([2], [3, 1], [1]):
+        ids_of(engine.record_external_ends([end(f"run-{d}", trigger_id="nightly", fire_time=days[d]) for d in batch]))
+    trigger = engine.get_trigger("nightly")
+    assert isinstance(trigger, ScheduledTrigger)
+    assert trigger.last_run_at == (None if last is None else days[last])
+    engine.record_external_ends(
+        [end("gone", workflow_id="gone", trigger_id="nightly", fire_time=datetime(2026, 1, 4, tzinfo=UTC))]
+    )
+    assert engine.get_trigger("nightly") == trigger
 
 
 def test_what_is_started_again_there_is_a_new_execution(make_engine: MakeEngine) -> None:

@@ -133,6 +133,9 @@ def test_what_prefect_started_by_schedule_is_an_execution_of_its_trigger(deploye
         "completed",
         str(run.id),
     )
+    stored = engine.get_trigger(trigger.id)
+    assert isinstance(stored, ScheduledTrigger)
+    assert stored.last_run_at == execution.fire_time == run.expected_start_time
     assert [started.upstream_execution_id for started in engine.list_executions("after")] == [execution.id]
 
 
