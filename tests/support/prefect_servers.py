@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+# The Python whose Prefect serves: another version beside this one's clients, in an environment that fits it.
+PYTHON = os.environ.get("FLOWFORGE_TEST_PREFECT_PYTHON", sys.executable)
 # It takes 10 s on an idle machine; whatever takes this long hangs.
 _HANG_SECONDS = 180.0
 
@@ -66,7 +68,7 @@ class PrefectProcess:
         """Start it, and wait until it answers."""
         assert self._process is None, "it runs already"
         self.home.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui"]
+        command = [PYTHON, "-m", "prefect", "server", "start", "--no-ui"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--host", "127.0.0.1", "--port", str(self.port)],
