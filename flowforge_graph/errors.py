@@ -272,12 +272,15 @@ class PermanentDispatchError(DispatchError):
 
 
 class DeploymentError(_Sentence, RuntimeError):
-    """A Prefect deployment could not be looked at or changed; ``details`` is what was answered."""
+    """A Prefect deployment could not be looked at or changed.
+
+    ``details`` is what was answered; the sentence itself where there is no more to say.
+    """
 
     def __init__(self, message: str, details: str | None = None) -> None:
         super().__init__(message)
         self.args = (message, details)
-        self.details = details
+        self.details = str(self) if details is None else details
 
 
 class DeploymentsUnreachable(DeploymentError):

@@ -58,6 +58,7 @@ class Database:
     ) -> None:
         _refuse_strange_prefix(table_prefix)
         self._owns_engine = not isinstance(target, Engine)
+        self._is_closed = False
         host_engine = target if isinstance(target, Engine) else _open(target, only_looks=only_looks)
         self.is_sqlite = host_engine.dialect.name == "sqlite"
         _refuse_unknown_dialect(host_engine)
@@ -136,15 +137,23 @@ class Database:
         return True
 
     def close(self) -> None:
-        """Close the connections, where the engine is ours."""
+        """Close the connections, where the engine is ours; then nothing can be asked of it any more."""
         if self._owns_engine:
+            self._is_closed = True
             self.engine.dispose()
 
+    def _refuse_closed(self) -> None:
+        """SQLAlchemy would open it anew; one in memory would be another, empty one."""
+        if self._is_closed:
+            raise DatabaseError(f"this engine on {self.name} is closed: open another one")
+
     def _writing(self) -> AbstractContextManager[Connection]:
+        self._refuse_closed()
         return self._writer.transaction(self.engine) if self._writer else self.engine.begin()
 
     @contextmanager
     def _writing_if_free(self, patience_ms: int) -> Iterator[Connection]:
+        self._refuse_closed()
         if self._writer:
             with self._writer.transaction_if_free(self.engine, patience_ms=patience_ms) as connection:
                 yield connection
@@ -154,6 +163,7 @@ class Database:
             yield connection
 
     def _connected(self) -> Connection:
+        self._refuse_closed()
         try:
             return self.engine.connect()
         except ValueError as error:

@@ -45,6 +45,18 @@ def test_a_host_may_bring_its_own_engine(database_url: str, clock: FixedClock) -
     host.dispose()
 
 
+@pytest.mark.parametrize("where", ["memory", "database"])
+def test_a_closed_engine_says_that_it_is_closed(database_url: str, where: str) -> None:
+    """Reading and writing; an empty database in memory opened anew would speak of tables that are not there."""
+    engine = TriggerEngine("sqlite://" if where == "memory" else database_url)
+    engine.create_workflow("A")
+    engine.close()
+    for ask in (engine.list_workflows, lambda: engine.create_workflow("B"), engine.tick):
+        with pytest.raises(DatabaseError, match=r"^this engine on .* is closed: open another one$"):
+            ask()
+    engine.close()
+
+
 def test_a_host_may_bring_an_engine_in_autocommit(database_url: str, clock: FixedClock) -> None:
     """Our transactions are transactions all the same."""
     host = create_engine(database_url, isolation_level="AUTOCOMMIT")

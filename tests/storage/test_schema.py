@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect
+from sqlalchemy.engine import make_url
 
 from flowforge_graph import DatabaseError, DependencyTrigger, TriggerEngine
 from flowforge_graph.errors import DatabaseNewer, TableConflict
@@ -121,11 +123,13 @@ def test_prefixes_keep_installations_apart(database_url: str, make_engine: MakeE
     assert all(name.startswith(("one_", "two_")) for name in names)
 
 
-def test_a_schema_keeps_installations_apart(postgres_url: str, make_engine: MakeEngine) -> None:
-    """PostgreSQL: a schema that exists; the host's own tables of the same names stay untouched."""
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_schema_keeps_installations_apart(postgres_url: str, make_engine: MakeEngine, exists: bool) -> None:
+    """PostgreSQL: one that exists or not; the host's own tables of the same names stay untouched."""
     with opened(postgres_url) as host, host.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE workflows (mine text)")
-        connection.exec_driver_sql("CREATE SCHEMA ours")
+        if exists:
+            connection.exec_driver_sql("CREATE SCHEMA ours")
     engine = make_engine(postgres_url, schema="ours")
     engine.create_workflow("A")
     engine.create_workflow("B")
@@ -135,6 +139,32 @@ def test_a_schema_keeps_installations_apart(postgres_url: str, make_engine: Make
     assert "flowforge_graph_version" in table_names(postgres_url, "ours")
     again = make_engine(postgres_url, schema="ours")
     assert again.graph.downstream("A") == ["B"]
+
+
+@contextmanager
+def role_without_rights(url: str) -> Iterator[str]:
+    """The same database's URL for somebody who may create nothing in it; gone at the end, with all that is theirs."""
+    name = f"somebody_{uuid4().hex}"
+    with opened(url) as host:
+        with host.begin() as connection:
+            connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
+        try:
+            yield make_url(url).set(username=name, password="x").render_as_string(hide_password=False)
+        finally:
+            with host.begin() as connection:
+                connection.exec_driver_sql(f"DROP OWNED BY {name} CASCADE")
+                connection.exec_driver_sql(f"DROP ROLE {name}")
+
+
+def test_who_may_make_no_schema_is_told(postgres_url: str) -> None:
+    """PostgreSQL: a sentence, and nothing is made; one that somebody else made is enough."""
+    with role_without_rights(postgres_url) as url:
+        with pytest.raises(DatabaseError, match="permission denied for database"):
+            TriggerEngine(url, schema="ours")
+        with opened(postgres_url) as host, host.begin() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA ours AUTHORIZATION {make_url(url).username}")
+        with TriggerEngine(url, schema="ours") as engine:
+            engine.create_workflow("A")
 
 
 def test_sqlite_has_no_schemas(sqlite_url: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select, table, text
 from sqlalchemy import column as sql_column
+from sqlalchemy.schema import CreateSchema
 
 from flowforge_graph.errors import DatabaseNewer, TableConflict
 from flowforge_graph.storage.tables import SINCE, Tables
@@ -44,6 +45,7 @@ def upgrade(connection: Connection, tables: Tables, *, prefix: str) -> None:
             f"the database is at version {version}, newer than this flowforge-graph knows ({HEAD}): "
             "upgrade the package, or use another database"
         )
+    _make_namespace(connection, tables)
     _refuse_foreign_tables(connection, tables, version)
     _run_scripts(connection, tables, prefix)
 
@@ -53,6 +55,13 @@ def _wait_for_other_migrations(connection: Connection, tables: Tables) -> None:
     if connection.dialect.name == "postgresql":
         key = f"{tables.metadata.schema}.{tables.version_table}"
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": key})
+
+
+def _make_namespace(connection: Connection, tables: Tables) -> None:
+    """Make the PostgreSQL schema that is named, where it is not there; it takes the right to create in the database."""
+    name = tables.metadata.schema
+    if name is not None and not inspect(connection).has_schema(name):
+        connection.execute(CreateSchema(name, if_not_exists=True))
 
 
 def known_versions() -> set[str]:
