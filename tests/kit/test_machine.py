@@ -110,23 +110,6 @@ def test_a_delay_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> N
         run_state_machine_as_test(TriggerEngineMachine, settings=QUICK)
 
 
-def test_a_disabled_trigger_that_starts_something_is_found() -> None:
-    """Also one of an event or a schedule, of which there are no verdicts (rule 16)."""
-
-    class EnablesForEvents(TriggerEngineMachine):
-        def do_emit(self, event_type: str, key: str) -> object:
-            disabled = [t for t in self.engine.list_triggers(trigger_type="event") if not t.enabled]
-            for trigger in disabled:
-                self.engine.enable_trigger(trigger.id)
-            answer = super().do_emit(event_type, key)
-            for trigger in disabled:
-                self.engine.disable_trigger(trigger.id)
-            return answer
-
-    with pytest.raises(AssertionError, match=r"was started by a trigger that is disabled \(rule 16\)"):
-        run_state_machine_as_test(EnablesForEvents, settings=QUICK)
-
-
 def test_a_disabled_schedule_that_fires_is_found() -> None:
     """Although what it started is cancelled before it is dispatched (rule 16)."""
 

@@ -201,9 +201,9 @@ class TriggerEngineMachine(RuleBasedStateMachine):
 
     @property
     def cycles_to_close(self) -> list[tuple[str, str]]:
-        """Upstream and downstream of each dependency that would close a cycle of several workflows."""
+        """Upstream and downstream of dependencies that would close a cycle, for each downstream the longest way."""
         chains = {first: chains_from(self.memory.sight.dependencies, first) for first in self.known_workflows}
-        return [(last, first) for first in chains for last in chains[first] if last != first]
+        return [(list(chains[first])[-1], first) for first in chains if len(chains[first]) > 1]
 
     @property
     def known_events(self) -> list[str]:
@@ -221,6 +221,11 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         """The labels of the triggers of which an execution is pending."""
         awaited = {execution.trigger_id for execution in self._pending}
         return [self.memory.labels[trigger_id] for trigger_id in self.memory.sight.triggers if trigger_id in awaited]
+
+    @property
+    def awaited_dependencies(self) -> list[str]:
+        """The labels of the dependency triggers of which an execution is pending."""
+        return [trigger for trigger in self.awaited_triggers if trigger in self.known_dependencies]
 
     @property
     def _pending(self) -> list[Execution]:
@@ -301,11 +306,7 @@ class TriggerEngineMachine(RuleBasedStateMachine):
     )
     def update_dependency(self, trigger: str, upstream: str, delay_minutes: int) -> None:
         """A dependency is turned to another workflow, unless that closes a cycle, and gets another delay."""
-        stored = self.memory.sight.triggers[self.memory.id_of(trigger)]
-        assert isinstance(stored, DependencyTrigger)
-        changed = stored.evolve(depends_on_workflow_id=upstream, delay_minutes=delay_minutes)
-        changes = {"depends_on_workflow_id": upstream, "delay_minutes": delay_minutes}
-        self._ask(lambda: self.do_update_trigger(stored.id, **changes), refusal=self.memory.refusal_of(changed))
+        self._turn(trigger, depends_on_workflow_id=upstream, delay_minutes=delay_minutes)
 
     @precondition(lambda self: self.known_triggers)
     @rule(
@@ -324,6 +325,17 @@ class TriggerEngineMachine(RuleBasedStateMachine):
     def call_off(self, trigger: str, change: str) -> None:
         """A trigger is deleted or disabled while something that it started waits; when its time comes, it is off."""
         self._change_trigger(trigger, change)
+        self.memory.look(self.engine)
+        self._serve(60)
+
+    @precondition(lambda self: self.awaited_dependencies)
+    @rule(
+        trigger=_drawn_from(lambda machine: machine.awaited_dependencies),
+        upstream=_drawn_from(lambda machine: machine.known_workflows),
+    )
+    def turn_away(self, trigger: str, upstream: str) -> None:
+        """A dependency is turned to another workflow while something that it started waits, which is off by that."""
+        self._turn(trigger, depends_on_workflow_id=upstream)
         self.memory.look(self.engine)
         self._serve(60)
 
@@ -437,6 +449,12 @@ class TriggerEngineMachine(RuleBasedStateMachine):
             id=self._new("t"), workflow_id=downstream, depends_on_workflow_id=upstream, **fields
         )
         self._ask(lambda: self.do_create_trigger(trigger), refusal=self.memory.refusal_of(trigger))
+
+    def _turn(self, trigger: str, **changes: Any) -> None:
+        stored = self.memory.sight.triggers[self.memory.id_of(trigger)]
+        assert isinstance(stored, DependencyTrigger)
+        refusal = self.memory.refusal_of(stored.evolve(**changes))
+        self._ask(lambda: self.do_update_trigger(stored.id, **changes), refusal=refusal)
 
     def _change_trigger(self, trigger: str, change: str) -> None:
         trigger_id = self.memory.id_of(trigger)
