@@ -1,7 +1,8 @@
 """The extension of Python-Markdown, for MkDocs and whatever else is made with it: a fence ``flowforge-graph``.
 
 Its first line names a trigger file or ``module:attribute``, each further line is an option, as ``depth: 1``. A page
-holds the picture itself, so that there is no file to be copied. A refused graph raises, which ends the build.
+holds the picture itself, so that there is no file to be copied. A refused graph raises, which ends the build: what
+refuses it, or where MkDocs is loaded its ``PluginError`` with the same sentence.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import sys
 from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
@@ -17,7 +19,7 @@ from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 
-from flowforge_graph.errors import InvalidDiagram, shown
+from flowforge_graph.errors import FlowforgeGraphError, InvalidDiagram, shown
 from flowforge_graph.pages.requests import PICTURES, Request, alternative_text, parse_request
 from flowforge_graph.pages.sources import diagram_of_file, diagram_of_object, is_object
 from flowforge_graph.rendering import Diagram, written
@@ -53,7 +55,14 @@ class _Fences(Preprocessor):
         self._base_path = base_path
 
     def run(self, lines: list[str]) -> list[str]:
-        return list(self._replaced(lines))
+        try:
+            return list(self._replaced(lines))
+        except FlowforgeGraphError as error:
+            # Python-Markdown tells nobody who asks. MkDocs says its own errors in a line, all others as a traceback.
+            mkdocs = sys.modules.get("mkdocs.exceptions")
+            if mkdocs is None:
+                raise
+            raise mkdocs.PluginError(str(error)) from error
 
     def _replaced(self, lines: list[str]) -> Iterator[str]:
         rest = iter(lines)

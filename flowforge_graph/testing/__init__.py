@@ -7,6 +7,7 @@ the plugin of this room in every suite of its environment, loads nothing else.
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,9 +66,22 @@ _HOME_OF = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME_OF.get(name, 'strategies')}"), name)
+    value = getattr(_home_of(name), name)
     globals()[name] = value
     return value
+
+
+def _home_of(name: str) -> ModuleType:
+    try:
+        return import_module(f"{__name__}.{_HOME_OF.get(name, 'strategies')}")
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise ModuleNotFoundError(
+            f"{__name__}.{name} needs the extra 'test-kit' (there is no module '{error.name}'):"
+            " pip install 'flowforge-graph[test-kit]'",
+            name=error.name,
+        ) from error
 
 
 def __dir__() -> list[str]:

@@ -35,7 +35,7 @@ def assert_cascade(engine: TriggerEngine, expected: Expected, *, root: Execution
         AssertionError: both trees, with ``-`` before each line that was expected and is not there, ``+`` before each
             that is there and was not expected, ``!`` where only the status differs; and why what is missing was
             skipped.
-        ValueError: ``expected`` is not of this form.
+        ValueError: ``expected`` is not of this form, or ``root`` was itself started by an execution.
         ExecutionNotFound: there is no such ``root``.
     """
     wanted = _expected_tree(expected)
@@ -86,7 +86,17 @@ def _expected_node(key: Any, below: Any) -> _Node:
 def _root_id(engine: TriggerEngine, root: Execution | str | None) -> str | None:
     if root is None:
         return None
-    return engine.get_execution(root if isinstance(root, str) else root.id).root_execution_id
+    execution = engine.get_execution(root if isinstance(root, str) else root.id)
+    if execution.root_execution_id != execution.id:
+        raise ValueError(_no_root(execution, engine.get_execution(execution.root_execution_id)))
+    return execution.id
+
+
+def _no_root(execution: Execution, root: Execution) -> str:
+    return (
+        f"execution {execution.id!r} of '{execution.workflow_id}' is not the root of its cascade, which began with"
+        f" '{root.workflow_id}': pass root={root.id!r}"
+    )
 
 
 def _stored_tree(engine: TriggerEngine, root_id: str | None) -> list[_Node]:

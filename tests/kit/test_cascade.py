@@ -87,6 +87,16 @@ def test_other_cascades_are_left_out_by_their_root(engine: TriggerEngine) -> Non
         assert_cascade(engine, {}, root="nobody")
 
 
+def test_an_execution_within_a_cascade_is_no_root(engine: TriggerEngine) -> None:
+    """Whatever started it: the sentence names the root to pass. Silently the whole cascade would be compared."""
+    (silver,) = engine.list_executions(workflow_id="silver")
+    report = engine.start("gold", caused_by="b1")
+    for inner in (silver, silver.id, report):
+        with pytest.raises(ValueError, match=r"is not the root of its cascade.*: pass root='b1'$") as caught:
+            assert_cascade(engine, {"silver": ["alert"]}, root=inner)
+        assert "'bronze'" in str(caught.value)
+
+
 @pytest.mark.parametrize("bad", ["bronze", {"bronze": "silver"}, [3], {("bronze", "done"): {}}, {("a", "b", "c"): {}}])
 def test_what_is_no_cascade_is_refused(engine: TriggerEngine, bad: Any) -> None:
     """With a sentence about the part that cannot be read."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from flowforge_graph import TriggerEngine
+from flowforge_graph import TriggerEngine, evaluation
+from flowforge_graph.engine import claims
 from flowforge_graph.errors import CycleError
+from flowforge_graph.storage.executions import ExecutionRows
 from flowforge_graph.testing import RefusedByHost, TriggerEngineMachine
 from tests.conftest import PROFILE
 
@@ -22,7 +25,7 @@ SOME = settings(
 )
 
 # What is planted must be found; that it shrinks is shown by the suite of the example.
-QUICK = settings(SOME, max_examples=100, phases=[Phase.generate])
+QUICK = settings(SOME, max_examples=1_000, phases=[Phase.generate])
 
 
 def test_the_engine_keeps_every_rule() -> None:
@@ -84,3 +87,41 @@ def test_what_a_restart_loses_is_found() -> None:
 
     with pytest.raises(AssertionError, match="a restart changed"):
         run_state_machine_as_test(Forgets, settings=QUICK)
+
+
+def test_what_starts_after_it_was_called_off_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits does not start when its trigger is disabled or deleted meanwhile (rule 14)."""
+    monkeypatch.setattr(claims, "reason_to_cancel", lambda *_, **__: None)
+    with pytest.raises(AssertionError, match=r"was dispatched, and its trigger starts it no more \(rule 14\)"):
+        run_state_machine_as_test(TriggerEngineMachine, settings=QUICK)
+
+
+def test_what_waits_for_a_deleted_workflow_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pending executions end with their workflow (rule 3)."""
+    monkeypatch.setattr(ExecutionRows, "pending_of_workflow", lambda *_: [])
+    with pytest.raises(AssertionError, match=r"is pending, and its workflow is deleted \(rule 3\)"):
+        run_state_machine_as_test(TriggerEngineMachine, settings=QUICK)
+
+
+def test_a_delay_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a verdict promises is what the execution waits (rule 13)."""
+    monkeypatch.setattr(evaluation, "_checked_delay", lambda _: 0)
+    with pytest.raises(AssertionError, match=r"waits 0 min, not [1-9]\d? \(rule 13\)"):
+        run_state_machine_as_test(TriggerEngineMachine, settings=QUICK)
+
+
+def test_a_disabled_schedule_that_fires_is_found() -> None:
+    """Although what it started is cancelled before it is dispatched (rule 16)."""
+
+    class FiresAll(TriggerEngineMachine):
+        def do_tick(self) -> object:
+            disabled = [t for t in self.engine.list_triggers(trigger_type="scheduled") if not t.enabled]
+            for trigger in disabled:
+                self.engine.enable_trigger(trigger.id)
+            answer = self.engine.tick(self.clock.now() + timedelta(hours=1))
+            for trigger in disabled:
+                self.engine.disable_trigger(trigger.id)
+            return answer
+
+    with pytest.raises(AssertionError, match=r"was started by a trigger that is disabled \(rule 16\)"):
+        run_state_machine_as_test(FiresAll, settings=QUICK)

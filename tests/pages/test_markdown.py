@@ -54,10 +54,15 @@ def test_mkdocs_shows_the_graph_of_a_file(tmp_path: Path, page: str) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--strict",)], ids=["plain", "strict"])
 def test_a_cycle_fails_the_build_of_mkdocs(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """The page, the file, its line and the chain are said, and nothing is built."""
+    """The page, the file, its line and the chain are said, and nothing else; nothing is built."""
     ran = build_with_mkdocs(site(tmp_path, shop=SHOP_WITH_A_CYCLE), *options)
     assert ran.returncode == 1
-    assert f"Error reading page 'index.md': docs/{CYCLE}" in ran.stdout
+    assert ran.stdout.splitlines() == [
+        "ERROR   -  Error reading page 'index.md':",
+        f"ERROR   -  docs/{CYCLE}",
+        "",
+        "Aborted with a BuildError!",
+    ]
     assert not (tmp_path / "site" / "index.html").exists()
 
 

@@ -98,7 +98,7 @@ class CatalogueMachine(TriggerEngineMachine):
     """Whatever is created, changed, deleted, built, told twice and restarted: the catalogue says what is fresh."""
 
     # Steps that have nothing to do with what is fresh.
-    create_trigger = serve = emit = cancel = None
+    create_trigger = call_off = turn_away = serve = emit = cancel = None
 
     def make_engine(self, database: str) -> TriggerEngine:
         """The catalogue opens the engine."""

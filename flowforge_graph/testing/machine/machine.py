@@ -24,6 +24,7 @@ from flowforge_graph.model import (
     ScheduledTrigger,
     Workflow,
 )
+from flowforge_graph.testing.chains import chains_from
 from flowforge_graph.testing.databases import fresh_database
 from flowforge_graph.testing.fakes import FixedClock, RecordingExecutor
 from flowforge_graph.testing.graphs import ReadableGraph
@@ -43,7 +44,7 @@ def _drawn_from(pool: Callable[[Any], Sequence[Any]]) -> st.SearchStrategy[Any]:
 def _beginnings() -> st.SearchStrategy[ReadableGraph]:
     """Graphs of the workflows that the machine may use, mostly with some way to go."""
     return st.runner().flatmap(
-        lambda machine: _graphs_of(machine.workflow_ids, 0) | _graphs_of(machine.workflow_ids, 3)
+        lambda machine: st.one_of([_graphs_of(machine.workflow_ids, fewest) for fewest in (0, 3, 3)])
     )
 
 
@@ -52,6 +53,8 @@ def _graphs_of(workflow_ids: Sequence[str], fewest: int) -> st.SearchStrategy[Re
     return trigger_graphs(min(fewest, most), most, workflow_ids=workflow_ids, is_shuffled=False)
 
 
+# Most wait, so that something waits at a restart.
+_DELAY_MINUTES = st.sampled_from((0, 5, 5))
 # Most executions end well.
 _STATUS = st.sampled_from(("completed", "completed", *END_STATUSES))
 _STATUS_OR_PENDING = st.sampled_from(("completed", "completed", "completed", *END_STATUSES, "pending"))
@@ -65,8 +68,9 @@ class TriggerEngineMachine(RuleBasedStateMachine):
 
     After each step it looks at everything and checks it against a small model: no cycle, the live graph is the stored
     one, one execution per cause, statuses move forward, history stays, each end has the verdicts that its triggers
-    had to give, and each downstream execution its accepted cause, its root and its delay. Refusals must be the
-    expected ones, with the right chain.
+    had to give, and each downstream execution its accepted cause, its root and its delay. What is disabled starts
+    nothing, and what was called off while it waited is not dispatched. Refusals must be the expected ones, with the
+    right chain.
 
     A host subclasses it, says in :meth:`make_engine` how its service is opened, overrides the ``do_`` methods that its
     callers reach through the service, and adds what it promises as ``@invariant()`` and what else may happen as
@@ -91,6 +95,7 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         self.memory = Memory()
         self._made = {"t": 0, "e": 0}
         self._ends_since_restart = 0
+        self._may_delete = True
         self._folder = Path(tempfile.mkdtemp(prefix="flowforge-"))
         try:
             self.database = self.make_database(self._folder)
@@ -195,6 +200,38 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         return [self.memory.labels[trigger.id] for trigger in self.memory.sight.dependencies]
 
     @property
+    def cycles_to_close(self) -> list[tuple[str, str]]:
+        """Upstream and downstream of dependencies that would close a cycle, for each downstream the longest way."""
+        chains = {first: chains_from(self.memory.sight.dependencies, first) for first in self.known_workflows}
+        return [(list(chains[first])[-1], first) for first in chains if len(chains[first]) > 1]
+
+    @property
+    def known_events(self) -> list[str]:
+        """The labels of the event triggers."""
+        triggers = self.memory.sight.triggers.values()
+        return [self.memory.labels[trigger.id] for trigger in triggers if isinstance(trigger, EventTrigger)]
+
+    @property
+    def awaited_workflows(self) -> list[str]:
+        """The ids of the workflows of which an execution is pending."""
+        return sorted({execution.workflow_id for execution in self._pending} & self.memory.sight.workflows)
+
+    @property
+    def awaited_triggers(self) -> list[str]:
+        """The labels of the triggers of which an execution is pending."""
+        awaited = {execution.trigger_id for execution in self._pending}
+        return [self.memory.labels[trigger_id] for trigger_id in self.memory.sight.triggers if trigger_id in awaited]
+
+    @property
+    def awaited_dependencies(self) -> list[str]:
+        """The labels of the dependency triggers of which an execution is pending."""
+        return [trigger for trigger in self.awaited_triggers if trigger in self.known_dependencies]
+
+    @property
+    def _pending(self) -> list[Execution]:
+        return [execution for execution in self.memory.sight.executions.values() if execution.status == "pending"]
+
+    @property
     def known_executions(self) -> list[str]:
         """The labels of the executions, those that have not ended first."""
         executions = sorted(self.memory.sight.executions.values(), key=lambda execution: execution.has_ended)
@@ -219,10 +256,13 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         """A workflow is created."""
         self._ask(lambda: self.do_create_workflow(workflow_id))
 
-    @precondition(lambda self: self.known_workflows)
-    @rule(workflow_id=_drawn_from(lambda machine: machine.known_workflows))
+    @precondition(lambda self: self._may_delete and self.known_workflows)
+    # Those that something waits for count twice.
+    @rule(workflow_id=_drawn_from(lambda machine: [*machine.known_workflows, *machine.awaited_workflows]))
     def delete_workflow(self, workflow_id: str) -> None:
-        """A workflow is deleted with all that leads into and out of it."""
+        """A workflow is deleted with all that leads into and out of it; the next one when something has ended again."""
+        # Else most graphs are gone before anything has come of them.
+        self._may_delete = False
         self._ask(lambda: self.do_delete_workflow(workflow_id))
 
     @precondition(lambda self: self.known_workflows)
@@ -230,27 +270,29 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         upstream=_drawn_from(lambda machine: machine.known_workflows),
         downstream=_drawn_from(lambda machine: machine.known_workflows),
         condition=st.sampled_from(CONDITIONS),
+        delay_minutes=_DELAY_MINUTES,
     )
-    def create_dependency(self, upstream: str, downstream: str, condition: str) -> None:
+    def create_dependency(self, upstream: str, downstream: str, condition: str, delay_minutes: int) -> None:
         """A workflow comes to depend on another one, unless that closes a cycle or says what is said already."""
-        trigger = DependencyTrigger(
-            id=self._new("t"),
-            workflow_id=downstream,
-            depends_on_workflow_id=upstream,
-            dependency_condition=condition,  # type: ignore[arg-type]  # one of CONDITIONS
-        )
-        self._ask(lambda: self.do_create_trigger(trigger), refusal=self.memory.refusal_of(trigger))
+        self._depend(upstream, downstream, dependency_condition=condition, delay_minutes=delay_minutes)
+
+    @precondition(lambda self: self.cycles_to_close)
+    @rule(pair=_drawn_from(lambda machine: machine.cycles_to_close))
+    def close_cycle(self, pair: tuple[str, str]) -> None:
+        """A workflow is to depend on one that depends on it, however long the way, and is refused."""
+        self._depend(*pair)
 
     @precondition(lambda self: self.known_workflows)
     @rule(
         workflow_id=_drawn_from(lambda machine: machine.known_workflows),
         when=_drawn_from(lambda machine: ("event", *machine.cron_expressions)),
+        enabled=st.sampled_from((True, True, False)),
     )
-    def create_trigger(self, workflow_id: str, when: str) -> None:
-        """A workflow comes to be started by events, or by a schedule."""
+    def create_trigger(self, workflow_id: str, when: str, enabled: bool) -> None:
+        """A workflow comes to be started by events, or by a schedule; or would, were that not disabled."""
         label = self._new("t")
         # Named, so that no two schedules say the same.
-        named: dict[str, Any] = {"id": label, "trigger_name": label, "workflow_id": workflow_id}
+        named: dict[str, Any] = {"id": label, "trigger_name": label, "workflow_id": workflow_id, "enabled": enabled}
         if when == "event":
             self._ask(lambda: self.do_create_trigger(EventTrigger(**named, event_type="arrived")))
         else:
@@ -260,15 +302,11 @@ class TriggerEngineMachine(RuleBasedStateMachine):
     @rule(
         trigger=_drawn_from(lambda machine: machine.known_dependencies),
         upstream=_drawn_from(lambda machine: machine.known_workflows),
-        delay_minutes=st.sampled_from((0, 5)),
+        delay_minutes=_DELAY_MINUTES,
     )
     def update_dependency(self, trigger: str, upstream: str, delay_minutes: int) -> None:
         """A dependency is turned to another workflow, unless that closes a cycle, and gets another delay."""
-        stored = self.memory.sight.triggers[self.memory.id_of(trigger)]
-        assert isinstance(stored, DependencyTrigger)
-        changed = stored.evolve(depends_on_workflow_id=upstream, delay_minutes=delay_minutes)
-        changes = {"depends_on_workflow_id": upstream, "delay_minutes": delay_minutes}
-        self._ask(lambda: self.do_update_trigger(stored.id, **changes), refusal=self.memory.refusal_of(changed))
+        self._turn(trigger, depends_on_workflow_id=upstream, delay_minutes=delay_minutes)
 
     @precondition(lambda self: self.known_triggers)
     @rule(
@@ -277,11 +315,29 @@ class TriggerEngineMachine(RuleBasedStateMachine):
     )
     def change_trigger(self, trigger: str, change: str) -> None:
         """A trigger is deleted, disabled or enabled."""
-        trigger_id = self.memory.id_of(trigger)
-        if change == "delete":
-            self._ask(lambda: self.do_delete_trigger(trigger_id))
-        else:
-            self._ask(lambda: self.do_update_trigger(trigger_id, enabled=change == "enable"))
+        self._change_trigger(trigger, change)
+
+    @precondition(lambda self: self.awaited_triggers)
+    @rule(
+        trigger=_drawn_from(lambda machine: machine.awaited_triggers),
+        change=st.sampled_from(("delete", "disable")),
+    )
+    def call_off(self, trigger: str, change: str) -> None:
+        """A trigger is deleted or disabled while something that it started waits; when its time comes, it is off."""
+        self._change_trigger(trigger, change)
+        self.memory.look(self.engine)
+        self._serve(60)
+
+    @precondition(lambda self: self.awaited_dependencies)
+    @rule(
+        trigger=_drawn_from(lambda machine: machine.awaited_dependencies),
+        upstream=_drawn_from(lambda machine: machine.known_workflows),
+    )
+    def turn_away(self, trigger: str, upstream: str) -> None:
+        """A dependency is turned to another workflow while something that it started waits, which is off by that."""
+        self._turn(trigger, depends_on_workflow_id=upstream)
+        self.memory.look(self.engine)
+        self._serve(60)
 
     @precondition(lambda self: self.known_workflows)
     @rule(
@@ -297,6 +353,21 @@ class TriggerEngineMachine(RuleBasedStateMachine):
             for started in self.memory.sight.executions.keys() - before:
                 if status != "pending":
                     self._complete(self.memory.sight.executions[started], status)
+
+    @precondition(lambda self: self.known_workflows)
+    @rule(workflow_id=_drawn_from(lambda machine: machine.known_workflows), status=_STATUS)
+    def run_cascade(self, workflow_id: str, status: str) -> None:
+        """A workflow is started by hand and ends so, and all that comes of it and is due ends well."""
+        seen = set(self.memory.sight.executions)
+        self._ask(lambda: self.do_start(workflow_id, self._new("e")))
+        # No cascade has more hops than there are workflows, whatever the host adds to it.
+        for _ in self.workflow_ids:
+            self.memory.look(self.engine)
+            born = [execution for execution in self.memory.sight.executions.values() if execution.id not in seen]
+            seen.update(execution.id for execution in born)
+            for execution in born:
+                if not execution.has_ended and execution.run_after <= self.clock.now():
+                    self._complete(execution, status if execution.hop == 0 else "completed")
 
     @precondition(lambda self: self.known_executions)
     @rule(execution=_drawn_from(lambda machine: machine.known_executions), status=_STATUS)
@@ -319,6 +390,7 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         refusal = ("ExecutionConflict",) if stored.status in {"completed", "failed"} else None
         self._ask(lambda: self.do_cancel(stored.id), refusal=refusal)
 
+    @precondition(lambda self: self.known_events)
     @rule(key=st.sampled_from(("k1", "k2")))
     def emit(self, key: str) -> None:
         """An event happens, or is told again."""
@@ -327,9 +399,7 @@ class TriggerEngineMachine(RuleBasedStateMachine):
     @rule(minutes=st.sampled_from((0, 1, 5, 60)))
     def serve(self, minutes: int) -> None:
         """Time passes, the schedules are looked at, and what is due is started."""
-        self.clock.advance(minutes=minutes)
-        self._ask(self.do_tick)
-        self._ask(self.do_dispatch)
+        self._serve(minutes)
 
     @precondition(lambda self: self._ends_since_restart)
     @rule()
@@ -374,10 +444,37 @@ class TriggerEngineMachine(RuleBasedStateMachine):
         assert answer == refusal, f"accepted, where {refusal} was expected"
         return answer is None
 
+    def _depend(self, upstream: str, downstream: str, **fields: Any) -> None:
+        trigger = DependencyTrigger(
+            id=self._new("t"), workflow_id=downstream, depends_on_workflow_id=upstream, **fields
+        )
+        self._ask(lambda: self.do_create_trigger(trigger), refusal=self.memory.refusal_of(trigger))
+
+    def _turn(self, trigger: str, **changes: Any) -> None:
+        stored = self.memory.sight.triggers[self.memory.id_of(trigger)]
+        assert isinstance(stored, DependencyTrigger)
+        refusal = self.memory.refusal_of(stored.evolve(**changes))
+        self._ask(lambda: self.do_update_trigger(stored.id, **changes), refusal=refusal)
+
+    def _change_trigger(self, trigger: str, change: str) -> None:
+        trigger_id = self.memory.id_of(trigger)
+        if change == "delete":
+            self._ask(lambda: self.do_delete_trigger(trigger_id))
+        else:
+            self._ask(lambda: self.do_update_trigger(trigger_id, enabled=change == "enable"))
+
+    def _serve(self, minutes: int) -> None:
+        self.clock.advance(minutes=minutes)
+        self._ask(self.do_tick)
+        # What is dispatched is looked at once more: a start that should not have been would be cancelled by then.
+        self.memory.look(self.engine)
+        self._ask(self.do_dispatch)
+
     def _complete(self, execution: Execution, status: str) -> None:
         refusal = ("CompletionConflict",) if execution.has_ended and execution.status != status else None
         if self._ask(lambda: self.do_complete(execution.id, execution.workflow_id, status), refusal=refusal):
             self._ends_since_restart += 1
+            self._may_delete = True
             stored = self.engine.get_execution(execution.id)
             assert stored.status == status, f"{stored.id} was acknowledged as {status} and is {stored.status} (rule 4)"
 

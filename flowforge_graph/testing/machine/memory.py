@@ -164,12 +164,16 @@ class Memory:
     def _complaints(self, before: Sight, changed: Sequence[str], engine: TriggerEngine) -> Iterator[str]:
         if (before.triggers, before.workflows) != (self.sight.triggers, self.sight.workflows):
             yield from self._about_the_graph(engine)
+        if before.workflows != self.sight.workflows:
+            yield from self._about_what_waits()
         for execution_id in changed:
             seen, execution = before.executions.get(execution_id), self.sight.executions[execution_id]
             if seen is None:
-                yield from self._about_a_start(execution)
+                yield from self._about_a_start(execution, before)
             else:
                 yield from self._about_a_change(seen, execution)
+            if execution.status == "running" and (seen is None or seen.status == "pending"):
+                yield from self._about_a_claim(execution, before)
             if execution.has_ended and (seen is None or not seen.has_ended):
                 yield from self._about_an_end(execution, before, engine)
 
@@ -182,12 +186,20 @@ class Memory:
         if set(graph.edges) != pairs or set(graph) != self.sight.workflows:
             yield f"the live graph joins {sorted(graph.edges)}, stored is {sorted(pairs)} (rule 1)"
 
-    def _about_a_start(self, execution: Execution) -> Iterator[str]:
+    def _about_what_waits(self) -> Iterator[str]:
+        for execution in self.sight.executions.values():
+            if execution.status == "pending" and execution.workflow_id not in self.sight.workflows:
+                yield f"{self.labels[execution.id]} is pending, and its workflow is deleted (rule 3)"
+
+    def _about_a_start(self, execution: Execution, before: Sight) -> Iterator[str]:
         label, cause = self.labels[execution.id], cause_of(execution)
         if cause is not None and self._causes.setdefault(cause, execution.id) != execution.id:
             yield f"{label} is a second execution of one cause (rule 5)"
         if execution.trigger_type == "dependency":
             yield from self._about_a_downstream_start(label, execution)
+        elif cause is not None and not execution.has_ended and not self._may_start(execution, before):
+            # What ended elsewhere may have been started there while its trigger was still enabled.
+            yield f"{label} was started by a trigger that is disabled (rule 16)"
         elif execution.caused_by_execution_id is None and execution.root_execution_id != execution.id:
             yield f"{label} is in the cascade of {execution.root_execution_id}, not its own root (rule 9)"
 
@@ -212,20 +224,40 @@ class Memory:
             if getattr(before, name) != getattr(after, name):
                 yield f"{name} of {label} was {getattr(before, name)} and is {getattr(after, name)} (rule 3)"
 
+    def _about_a_claim(self, execution: Execution, before: Sight) -> Iterator[str]:
+        if execution.trigger_type != "manual" and not self._may_start(execution, before):
+            yield f"{self.labels[execution.id]} was dispatched, and its trigger starts it no more (rule 14)"
+
+    def _may_start(self, execution: Execution, before: Sight) -> bool:
+        """Whether its trigger may start an execution, by this sight or, where that changed meanwhile, the last one."""
+        triggers = (sight.triggers.get(str(execution.trigger_id)) for sight in (before, self.sight))
+        return any(
+            trigger is not None and trigger.enabled and _upstream_of(trigger) == execution.upstream_workflow_id
+            for trigger in triggers
+        )
+
     def _about_an_end(self, execution: Execution, before: Sight, engine: TriggerEngine) -> Iterator[str]:
         self.verdicts[execution.id] = verdicts = engine.get_verdicts(execution.id)
         for verdict in verdicts:
-            if verdict.outcome == "triggered" and verdict.execution_id not in self.sight.executions:
+            started = self.sight.executions.get(str(verdict.execution_id))
+            if verdict.outcome == "triggered" and started is None:
                 yield f"the verdict of {verdict.trigger_id} on {self.labels[execution.id]} started nothing (rule 4)"
+            elif started is not None and started.delay_minutes != verdict.delay_minutes:
+                promised = verdict.delay_minutes
+                yield f"{self.labels[started.id]} waits {started.delay_minutes} min, not {promised} (rule 13)"
         if before.triggers == self.sight.triggers:
             yield from self._about_verdicts(execution, verdicts)
 
     def _about_verdicts(self, execution: Execution, verdicts: Sequence[Verdict]) -> Iterator[str]:
         asked = [t for t in self.sight.dependencies if t.depends_on_workflow_id == execution.workflow_id]
-        expected = [(trigger.id, reason_to_skip(trigger, execution.status, room=1)) for trigger in asked]
-        answered = [(verdict.trigger_id, verdict.reason) for verdict in verdicts]
+        expected = [(t.id, reason_to_skip(t, execution.status, room=1), t.delay_minutes) for t in asked]
+        answered = [(verdict.trigger_id, verdict.reason, verdict.delay_minutes) for verdict in verdicts]
         if answered != expected:
             yield f"the verdicts on {self.labels[execution.id]} are {answered}, not {expected} (rule 4)"
+
+
+def _upstream_of(trigger: AnyTrigger) -> str | None:
+    return trigger.depends_on_workflow_id if isinstance(trigger, DependencyTrigger) else None
 
 
 def _without_plan(trigger: AnyTrigger) -> AnyTrigger:
