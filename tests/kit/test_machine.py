@@ -28,6 +28,24 @@ SOME = settings(
 QUICK = settings(SOME, max_examples=1_000, phases=[Phase.generate])
 
 
+def test_a_suite_gets_settings_without_explanations() -> None:
+    """They take minutes; each machine has its own, and what a suite assigns stays."""
+
+    class One(TriggerEngineMachine):
+        pass
+
+    class Other(TriggerEngineMachine):
+        pass
+
+    case: Any = One.TestCase
+    assert Phase.explain not in case.settings.phases
+    assert Phase.shrink in case.settings.phases
+    case.settings = settings(case.settings, max_examples=7, phases=tuple(Phase))
+    assert One.TestCase.settings is case.settings
+    assert (case.settings.max_examples, Phase.explain in case.settings.phases) == (7, True)
+    assert Phase.explain not in Other.TestCase.settings.phases
+
+
 def test_the_engine_keeps_every_rule() -> None:
     """Whatever is asked in whatever order, restarts included."""
     run_state_machine_as_test(TriggerEngineMachine, settings=SOME)

@@ -27,7 +27,7 @@ from flowforge_graph.testing import (
 )
 
 # Without its explanations, for which Hypothesis traces every line, the engine's too.
-SETTINGS = settings(deadline=None, phases=set(Phase) - {Phase.explain})
+SETTINGS = settings(deadline=None, max_examples=200, phases=set(Phase) - {Phase.explain})
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def test_triggers_are_made_over_the_engines_own_routes(client: TestClient) -> No
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[ReadableGraph, list[str]]:
-    """A graph of tables, and in which order they were built."""
-    graph = draw(trigger_graphs(max_workflows=6))
-    return graph, draw(st.lists(st.sampled_from(graph.topological_order()), max_size=8))
+    """A graph of tables, and in which order they were built: enough of both for something to happen far upstream."""
+    graph = draw(trigger_graphs(min_workflows=3, max_workflows=5))
+    return graph, draw(st.lists(st.sampled_from(graph.topological_order()), min_size=2, max_size=12))
 
 
 @given(histories())
@@ -131,4 +131,4 @@ def after(table: str, builds: list[str]) -> set[str]:
 
 
 TestCatalogue = CatalogueMachine.TestCase
-TestCatalogue.settings = settings(SETTINGS, max_examples=25, stateful_step_count=10)
+TestCatalogue.settings = settings(TestCatalogue.settings, max_examples=25, stateful_step_count=10)

@@ -7,8 +7,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
+from unittest import TestCase
+from weakref import WeakSet
 
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -60,6 +63,21 @@ _STATUS = st.sampled_from(("completed", "completed", *END_STATUSES))
 _STATUS_OR_PENDING = st.sampled_from(("completed", "completed", "completed", *END_STATUSES, "pending"))
 
 
+class _QuickTestCase:
+    """``TestCase`` with settings without Hypothesis' explanations, which would trace every line of the engine."""
+
+    def __init__(self) -> None:
+        self._made: WeakSet[type[TestCase]] = WeakSet()
+
+    def __get__(self, _: object, machine: type[TriggerEngineMachine]) -> type[TestCase]:
+        case: Any = super(TriggerEngineMachine, machine).TestCase
+        if case not in self._made:
+            # Once: what a suite then assigns is the suite's.
+            case.settings = settings(case.settings, phases=set(case.settings.phases) - {Phase.explain})
+            self._made.add(case)
+        return cast("type[TestCase]", case)
+
+
 class TriggerEngineMachine(RuleBasedStateMachine):
     """Asks an engine for everything that hosts ask for, in any order, restarts included, and checks what it answers.
 
@@ -74,7 +92,7 @@ class TriggerEngineMachine(RuleBasedStateMachine):
 
     A host subclasses it, says in :meth:`make_engine` how its service is opened, overrides the ``do_`` methods that its
     callers reach through the service, and adds what it promises as ``@invariant()`` and what else may happen as
-    ``@rule()``. ``TestService = ServiceMachine.TestCase`` is what pytest collects.
+    ``@rule()``. ``TestService = ServiceMachine.TestCase`` is what pytest collects; its settings have no explain phase.
 
     Attributes:
         workflow_ids: the ids that are used: few, so that they meet.
@@ -87,6 +105,8 @@ class TriggerEngineMachine(RuleBasedStateMachine):
 
     workflow_ids: ClassVar[Sequence[str]] = "abcd"
     cron_expressions: ClassVar[Sequence[str]] = ("*/5 * * * *", "0 * * * *")
+
+    TestCase = _QuickTestCase()  # type: ignore[assignment]  # Hypothesis types its own descriptor
 
     def __init__(self) -> None:
         super().__init__()
