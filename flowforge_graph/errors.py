@@ -6,7 +6,8 @@ objects it speaks of, and also is the builtin that a caller would expect. They p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 ARROW = " → "
 
@@ -45,6 +46,7 @@ __all__ = [
     "DuplicateTrigger",
     "ExecutionConflict",
     "ExecutionNotFound",
+    "ExtraMissing",
     "FlowforgeGraphError",
     "ImageError",
     "InvalidDefinition",
@@ -122,6 +124,33 @@ class InvalidDefinition(_Sentence, ValueError):
 
 class InvalidDiagram(_Sentence, ValueError):
     """A view of a diagram, or a note on a workflow in it, with a field that cannot be accepted."""
+
+
+class ExtraMissing(_Sentence, ModuleNotFoundError):
+    """A part of this package needs an extra that is not installed.
+
+    ``extra`` is its name, ``name`` that of the module which is not there, as in Python's own error.
+    """
+
+    def __init__(self, part: str, extra: str, module: str | None = None) -> None:
+        super().__init__(
+            f"{part} needs the extra '{extra}' (there is no module '{module}'): pip install 'flowforge-graph[{extra}]'"
+        )
+        self.args = (part, extra, module)
+        self.extra = extra
+        self.name = module
+
+
+@contextmanager
+def needing(extra: str, part: str) -> Iterator[None]:
+    """Imports in the block are of ``part`` and need ``extra``. Raises ExtraMissing for a module that is not ours."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "flowforge_graph").partition(".")[0]
+        if package == "flowforge_graph":
+            raise
+        raise ExtraMissing(part, extra, package) from error
 
 
 class ImageError(_Sentence, RuntimeError):

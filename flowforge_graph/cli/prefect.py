@@ -11,7 +11,7 @@ import typer
 
 from flowforge_graph.cli.exits import Refusal, say
 from flowforge_graph.cli.text import shown
-from flowforge_graph.errors import DeploymentError
+from flowforge_graph.errors import DeploymentError, ExtraMissing
 from flowforge_graph.facts import Fact
 from flowforge_graph.facts.catalogue import DeploymentNotFollowed
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from flowforge_graph.executors.prefect.server import PrefectServer
 
 PREFECT_VARIABLE: Final = "PREFECT_API_URL"
-
-_NOT_INSTALLED: Final = "Prefect is not installed: pip install 'flowforge-graph[prefect]'"
 
 PrefectOption = Annotated[
     str | None,
@@ -40,8 +38,8 @@ def connected_prefect(api_url: str | None = None) -> Iterator[PrefectServer]:
 
     try:
         server = PrefectServer(api_url or os.environ.get(PREFECT_VARIABLE))
-    except ModuleNotFoundError as error:
-        raise Refusal(_NOT_INSTALLED) from error
+    except ExtraMissing as error:
+        raise Refusal(str(error)) from error
     except PrefectFault as fault:
         raise Refusal(f"{fault}, or give --prefect-api") from fault
     with server:
@@ -97,6 +95,6 @@ class _LateDeployments:
 
             try:
                 self._server = PrefectServer(self._api_url)
-            except ModuleNotFoundError as error:
-                raise DeploymentError(_NOT_INSTALLED) from error
+            except ExtraMissing as error:
+                raise DeploymentError(str(error)) from error
         return self._server

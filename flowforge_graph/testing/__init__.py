@@ -10,6 +10,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from flowforge_graph.errors import needing
+
 if TYPE_CHECKING:
     from flowforge_graph.testing.cascade import assert_cascade
     from flowforge_graph.testing.databases import fresh_database
@@ -72,16 +74,8 @@ def __getattr__(name: str) -> Any:
 
 
 def _home_of(name: str) -> ModuleType:
-    try:
+    with needing("test-kit", f"{__name__}.{name}"):
         return import_module(f"{__name__}.{_HOME_OF.get(name, 'strategies')}")
-    except ModuleNotFoundError as error:
-        if error.name != "hypothesis":
-            raise
-        raise ModuleNotFoundError(
-            f"{__name__}.{name} needs the extra 'test-kit' (there is no module '{error.name}'):"
-            " pip install 'flowforge-graph[test-kit]'",
-            name=error.name,
-        ) from error
 
 
 def __dir__() -> list[str]:

@@ -255,6 +255,9 @@ _SAMPLES: list[FlowforgeGraphError] = [
     errors.ExecutionNotFound("e"),
     errors.CompletionConflict("e", "completed", "failed"),
     errors.LeaseLost("e"),
+    errors.DeploymentError("no answer"),
+    errors.DeploymentError("no answer", "timed out"),
+    errors.ExtraMissing("the API", "api", "fastapi"),
     *(
         kind("a sentence")
         for kind in (
@@ -284,5 +287,5 @@ def test_errors_cross_processes(error: FlowforgeGraphError) -> None:
     assert type(copy) is type(error)
     assert str(copy) == str(error)
     assert vars(copy) == vars(error)
-    assert isinstance(error, ValueError | LookupError | RuntimeError)
+    assert isinstance(error, ValueError | LookupError | RuntimeError | ImportError)
     assert "\n" not in str(error)

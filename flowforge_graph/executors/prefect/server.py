@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from uuid import UUID
 
-from flowforge_graph.errors import FlowforgeGraphError, shown
+from flowforge_graph.errors import FlowforgeGraphError, needing, shown
 
 if TYPE_CHECKING:
     import httpx
@@ -55,11 +55,13 @@ class PrefectServer:
     Raises:
         PrefectFault: no URL is known. A server inside this process, as Prefect itself would start, would be lost
             with it.
+        ExtraMissing: Prefect is not installed.
     """
 
     def __init__(self, api_url: str | None = None, *, timeout_seconds: float = 10.0) -> None:
-        from prefect.client.orchestration import SyncPrefectClient
-        from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
+        with needing("prefect", "PrefectServer"):
+            from prefect.client.orchestration import SyncPrefectClient
+            from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
 
         settings = get_current_settings()
         # Prefect reads the environment once, when it is imported.

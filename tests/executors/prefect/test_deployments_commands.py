@@ -190,7 +190,10 @@ def test_without_the_extra_one_sentence_says_what_to_install(folder: Path) -> No
     program = f"{_WITHOUT_PREFECT}sys.exit(main(['deployments', 'check', '--prefect-api', 'http://127.0.0.1:1/api']))"
     answer = _python(program, folder)
     assert answer.returncode == 2
-    assert answer.stderr == "error: Prefect is not installed: pip install 'flowforge-graph[prefect]'\n"
+    assert answer.stderr == (
+        "error: PrefectServer needs the extra 'prefect' (there is no module 'prefect'):"
+        " pip install 'flowforge-graph[prefect]'\n"
+    )
 
 
 def test_prefect_is_imported_only_where_it_is_asked(folder: Path) -> None:
