@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Body, Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 
 from flowforge_graph.model import MAX_DELAY_MINUTES, Condition, EndStatus, ScheduleOwner, TriggerType
@@ -200,6 +200,17 @@ class PrefectRunBody(RequestBody):
         examples=["customer-silver/production"],
         json_schema_extra=format_of("prefect-deployment"),
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_programs(cls, value: object) -> object:
+        for kind in ("command", "python"):
+            if isinstance(value, dict) and kind in value:
+                raise ValueError(
+                    f"run may only name a Prefect deployment over the API, not a {kind}: "
+                    "that comes from a file which is applied on the machine itself"
+                )
+        return value
 
 
 class NewWorkflow(RequestBody):

@@ -116,3 +116,16 @@ def test_a_schedule_leaves_prefect_only_once_prefect_let_go(client: TestClient, 
     assert client.patch(f"{path}/disable").json()["trigger"]["enabled"] is False
     assert client.put(path, json={"cronExpression": "0 4 * * *"}).status_code == 200
     assert client.delete(path).json() == {"success": True}
+
+
+@pytest.mark.parametrize(("fault", "details"), [("connection refused", "connection refused"), (None, None)])
+def test_a_fault_of_prefect_has_details(
+    client: TestClient, prefect: MemoryDeployments, fault: str | None, details: str | None
+) -> None:
+    """500 on a sync; where Prefect said no more than the sentence, the details are the sentence."""
+    path = f"{TRIGGERS}/{schedule(client, 'w')['id']}/sync-deployment"
+    prefect.fault = fault
+    prefect.missing.add("w/default")
+    answer = client.post(path)
+    assert (answer.status_code, set(answer.json())) == (500, {"error", "details"})
+    assert answer.json()["details"] == (details or answer.json()["error"])

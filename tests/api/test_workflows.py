@@ -55,8 +55,10 @@ def test_an_id_is_made_where_it_is_left_out(client: TestClient) -> None:
 )
 def test_no_caller_can_make_the_server_run_a_program(client: TestClient, run: Any) -> None:
     """A command or callable is 400, in whatever company; nothing is stored."""
-    refusal(client.post("/api/workflows", json={"id": "w", "run": run}), 400)
+    said = refusal(client.post("/api/workflows", json={"id": "w", "run": run}), 400)
     refusal(client.get("/api/workflows/w"), 404)
+    if isinstance(run, dict) and run.keys() & {"command", "python"}:
+        assert said.startswith("run may only name a Prefect deployment over the API, not a ")
 
 
 @pytest.mark.parametrize("workflow_id", ["", " a", "a/b", "a\\b", ".", "..", "available-upstream", "x" * 201, "\0", 5])
