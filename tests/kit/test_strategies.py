@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -63,22 +67,72 @@ ALL: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def smallest(strategy: st.SearchStrategy[Any], condition: Any) -> Any:
+def draw_from(strategy: st.SearchStrategy[Any]) -> None:
+    """Draw as Hypothesis does in a test of its users."""
+
+    @DEFAULTS
+    @given(strategy)
+    def draw(_: object) -> None:
+        return
+
+    draw()
+
+
+def smallest(strategy: st.SearchStrategy[Any], condition: Any, *, of: int = 300) -> Any:
     """The smallest example that meets a condition, the same in each run."""
-    return find_in(strategy, condition, settings=settings(max_examples=300, database=None, derandomize=True))
+    return find_in(strategy, condition, settings=settings(max_examples=of, database=None, derandomize=True))
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_strategy_is_healthy(name: str) -> None:
     """No health check of Hypothesis fails with its own settings: nothing is slow, large, or mostly thrown away."""
     assert not DEFAULTS.suppress_health_check or set(DEFAULTS.suppress_health_check) < set(HealthCheck)
+    draw_from(ALL[name])
 
-    @DEFAULTS
-    @given(ALL[name])
-    def draw(_: object) -> None:
-        return
 
-    draw()
+# A test of time would fail where the machine is busy, as the health check does. What takes the time leaves a file.
+MAKES_TABLES = """
+import os
+from pathlib import Path
+from hypothesis import strategies as st
+from tests.kit.test_strategies import ALL, draw_from
+
+tables = Path(os.environ["HYPOTHESIS_STORAGE_DIRECTORY"], "unicode_data")
+for name, strategy in ALL.items():
+    draw_from(strategy)
+    assert not tables.exists(), name
+draw_from(st.text())
+assert tables.exists(), "Hypothesis keeps its tables elsewhere by now: this test sees nothing"
+"""
+
+
+def test_no_first_draw_makes_a_table_of_unicode(tmp_path: Path) -> None:
+    """Where Hypothesis has kept none, as in a fresh checkout: making one can take longer than a health check allows."""
+    environment = os.environ | {"HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)}
+    program = (sys.executable, "-c", MAKES_TABLES)
+    ran = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        str.isascii,
+        lambda text: unicodedata.normalize("NFC", text) != text,
+        lambda text: "/" in unicodedata.normalize("NFKC", text),
+        lambda text: text.casefold() != text.lower(),
+        lambda text: any(unicodedata.bidirectional(each) in {"R", "AL"} for each in text),
+        lambda text: any(unicodedata.east_asian_width(each) == "W" for each in text),
+        lambda text: any(unicodedata.combining(each) for each in text),
+        lambda text: max(text) > "\uffff",
+        lambda text: " " in text,
+        lambda text: set("'\"<&;%$`") & set(text),
+        lambda text: len(text) > 20,
+    ],
+)
+def test_ids_are_of_every_kind_that_makes_trouble(kind: Callable[[str], object]) -> None:
+    """Of each kind of text that programs get wrong there is an id."""
+    assert kind(smallest(workflow_ids(), kind, of=3_000))
 
 
 @given(cron_expressions(), timezones())

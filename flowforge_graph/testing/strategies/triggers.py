@@ -10,16 +10,12 @@ from flowforge_graph.model import CONDITIONS, MAX_DELAY_MINUTES, TRIGGER_CLASSES
 from flowforge_graph.schedules import MISFIRE_POLICIES
 from flowforge_graph.testing.strategies.names import names, numbered_ids, workflow_ids
 from flowforge_graph.testing.strategies.schedules import cron_expressions, timezones
+from flowforge_graph.testing.strategies.texts import storable_texts
 from flowforge_graph.testing.strategies.values import Fields, built
 
 CONDITION = st.sampled_from(CONDITIONS)
 DELAY_MINUTES = st.integers(0, MAX_DELAY_MINUTES)
-_JSON = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
-)
+_JSON = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | storable_texts(max_size=20)
 
 
 def triggers(*kinds: str, workflow_ids: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Any]:
