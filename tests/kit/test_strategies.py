@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import is_dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,10 @@ from hypothesis import find as find_in
 from hypothesis import strategies as st
 
 import flowforge_graph
-from flowforge_graph import CycleError, TriggerGraph, validate_cron_expression
+from flowforge_graph import CycleError, TriggerGraph, model, validate_cron_expression
 from flowforge_graph.model import TRIGGER_CLASSES
+from flowforge_graph.model.tokens import public_id
+from flowforge_graph.model.values import Value
 from flowforge_graph.schedules import zone
 from flowforge_graph.schedules.cron import FIELDS
 from flowforge_graph.testing import (
@@ -39,6 +44,15 @@ from flowforge_graph.testing.hypothesis_plugin import STRATEGIES
 from flowforge_graph.testing.strategies.graphs import SHAPES
 from tests.schedules.oracle import BOUNDS
 from tests.support.documents import ROOT
+
+
+def is_value(kind: object) -> bool:
+    """Whether it is a class of frozen values: of the model's kind, a dataclass, or a tuple with names."""
+    return isinstance(kind, type) and (issubclass(kind, Value) or is_dataclass(kind) or hasattr(kind, "_fields"))
+
+
+PUBLIC = {name: getattr(home, name) for home in (model, flowforge_graph) for name in home.__all__}
+VALUES: dict[str, type[Any]] = {name: kind for name, kind in PUBLIC.items() if is_value(kind)}
 
 # Those of Hypothesis itself, whatever the profile of these tests says.
 DEFAULTS = settings(
@@ -62,7 +76,7 @@ ALL: dict[str, st.SearchStrategy[Any]] = {
     "completions": completions(),
     "executions": executions(),
     "workflows": workflows(),
-    **{f"from_type {name}": st.from_type(getattr(flowforge_graph, name)) for name in STRATEGIES},
+    **{f"from_type {name}": st.from_type(kind) for name, kind in VALUES.items()},
     "from_type Trigger": st.from_type(flowforge_graph.Trigger),
 }
 
@@ -88,6 +102,58 @@ def test_every_strategy_is_healthy(name: str) -> None:
     """No health check of Hypothesis fails with its own settings: nothing is slow, large, or mostly thrown away."""
     assert not DEFAULTS.suppress_health_check or set(DEFAULTS.suppress_health_check) < set(HealthCheck)
     draw_from(ALL[name])
+
+
+def test_every_public_value_is_known_to_from_type() -> None:
+    """Those of all rooms, and nothing else; what Hypothesis would make of their annotations is not whole."""
+    assert {name for values in STRATEGIES.values() for name in values} == VALUES.keys()
+    assert {"Workflow", "Health", "SchedulePreview", "DependencyEdge", "ImageLimits", "SkippedNotice"} <= VALUES.keys()
+
+
+@pytest.mark.parametrize("kind", VALUES.values())
+def test_drawn_values_are_what_was_asked_for(kind: type[Any]) -> None:
+    """Of the very class, and its constructor takes what they are made of."""
+    fields = kind.model_fields if issubclass(kind, Value) else inspect.signature(kind).parameters
+
+    @DEFAULTS
+    @given(st.from_type(kind))
+    def check(value: Any) -> None:
+        assert type(value) is kind
+        assert kind(**{field: getattr(value, field) for field in fields}) == value
+
+    check()
+
+
+@pytest.mark.parametrize("kind", [object, Hashable, Iterable])
+def test_nobody_else_draws_our_values(kind: type[Any]) -> None:
+    """Where the package is installed, a suite about something else draws what it would draw without it."""
+
+    @settings(DEFAULTS, max_examples=200, suppress_health_check=list(HealthCheck))
+    @given(st.from_type(kind))
+    def check(value: object) -> None:
+        assert type(value) not in VALUES.values()
+
+    check()
+
+
+@given(
+    st.from_type(model.EventPage),
+    st.from_type(flowforge_graph.SchedulePreview),
+    st.from_type(model.ScheduleDrop),
+    st.from_type(model.NewToken),
+)
+def test_values_are_whole_in_themselves(
+    page: model.EventPage, preview: flowforge_graph.SchedulePreview, drop: model.ScheduleDrop, new: model.NewToken
+) -> None:
+    """As the engine makes them: in order, in one piece with what they hold."""
+    positions = [event.position for event in page.events]
+    assert all(one < next_one for one, next_one in pairwise([0, *positions]))
+    assert not positions or (page.position == positions[-1] and not page.pruned and not page.is_foreign)
+    assert all(one < next_one for one, next_one in pairwise(preview.next_runs))
+    assert (drop.first == drop.last) == (drop.count == 1)
+    assert drop.first <= drop.last < drop.recorded_at
+    assert public_id(new.text) == new.token.id
+    assert new.token.state_at(new.token.created_at) == "active"
 
 
 # A test of time would fail where the machine is busy, as the health check does. What takes the time leaves a file.
@@ -186,6 +252,11 @@ def test_almost_cycles_are_refused_with_their_chain(almost: AlmostCycle) -> None
         (st.lists(workflow_ids(), unique=True), lambda ids: len(ids) >= 3, "['a', 'b', 'c']"),
         (cron_expressions(), lambda _: True, "'* * * * *'"),
         (timezones(), lambda _: True, "'UTC'"),
+        (
+            st.from_type(model.EventPage),
+            lambda _: True,
+            "EventPage(events=(), position=1, is_complete=False, pruned=False, is_foreign=False)",
+        ),
         (trigger_graphs(), lambda _: True, "graph_of(workflows=('a',))"),
         (trigger_graphs(), lambda graph: len(graph.triggers) >= 2, "graph_of(('a', 'b'), ('b', 'c'))"),
         (
