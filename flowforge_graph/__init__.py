@@ -54,7 +54,6 @@ if TYPE_CHECKING:
         LocalExecutor,
     )
     from flowforge_graph.graph import (
-        DependencyEdge,
         GraphIsReadOnly,
         TriggerGraph,
     )
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
         CommandRun,
         Completion,
         CompletionResult,
+        DependencyEdge,
         DependencyGraph,
         DependencyLink,
         DependencyTrigger,
@@ -189,7 +189,7 @@ _HOME_OF = {
     "DatabaseError": "flowforge_graph.errors",
     "DatabaseNewer": "flowforge_graph.errors",
     "DatabaseUnreachable": "flowforge_graph.errors",
-    "DependencyEdge": "flowforge_graph.graph",
+    "DependencyEdge": "flowforge_graph.model",
     "DependencyGraph": "flowforge_graph.model",
     "DependencyLink": "flowforge_graph.model",
     "DependencyTrigger": "flowforge_graph.model",

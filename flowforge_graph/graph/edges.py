@@ -2,7 +2,7 @@
 
 Plain tuples of texts, numbers and instants, because Python's garbage collector stops looking at those after its first
 pass over them: a graph of a million triggers then costs each later pass nothing. Whoever reads them gets the same
-tuple with names, :class:`DependencyEdge`, made when asked for.
+tuple with names, :class:`~flowforge_graph.model.DependencyEdge`, made when asked for.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
-from flowforge_graph.model import DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger
+from flowforge_graph.model import DependencyEdge, DependencyTrigger, EventTrigger, ManualTrigger, ScheduledTrigger
 
 StandaloneTrigger = ManualTrigger | ScheduledTrigger | EventTrigger
 
@@ -20,36 +20,6 @@ StandaloneTrigger = ManualTrigger | ScheduledTrigger | EventTrigger
 EdgeTuple: TypeAlias = tuple[
     str, str, str, str, int, bool, str | None, str | None, datetime | None, datetime | None, int
 ]  # fmt: skip
-
-
-class DependencyEdge(NamedTuple):
-    """One dependency trigger as an edge carries it; fields are named as those of DependencyTrigger.
-
-    ``seq`` is its place in creation order. ``dependency_condition`` is plain text: rows are taken as they are stored,
-    and it is evaluation that skips a condition it does not know. The live graph of an engine keeps no ``source`` and no
-    times: ask the engine for those.
-    """
-
-    id: str
-    workflow_id: str
-    depends_on_workflow_id: str
-    dependency_condition: str = "on_success"
-    delay_minutes: int = 0
-    enabled: bool = True
-    trigger_name: str | None = None
-    source: str | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
-    seq: int = 0
-
-    @property
-    def trigger_type(self) -> str:
-        """Always ``dependency``."""
-        return "dependency"
-
-    def as_trigger(self) -> DependencyTrigger:
-        """The value it came from. Fields are not checked again."""
-        return DependencyTrigger.model_construct(None, **dict(zip(_VALUE_FIELDS, self, strict=False)))
 
 
 class Several(tuple[EdgeTuple, ...]):

@@ -9,8 +9,9 @@ from typing import Any, Final, NoReturn
 import networkx as nx
 
 from flowforge_graph.errors import FlowforgeGraphError
-from flowforge_graph.graph.edges import Carried, DependencyEdge, StandaloneTrigger, edges_in
+from flowforge_graph.graph.edges import Carried, StandaloneTrigger, edges_in
 from flowforge_graph.graph.settled import SettledDict
+from flowforge_graph.model import DependencyEdge
 
 
 class GraphIsReadOnly(FlowforgeGraphError, nx.NetworkXError, TypeError):

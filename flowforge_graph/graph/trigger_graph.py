@@ -10,7 +10,6 @@ from flowforge_graph.graph.changes import ProposedChanges
 from flowforge_graph.graph.drawing import Drawable
 from flowforge_graph.graph.duplicates import refuse_used_id
 from flowforge_graph.graph.edges import (
-    DependencyEdge,
     EdgeTuple,
     Entry,
     StandaloneEntry,
@@ -26,7 +25,7 @@ from flowforge_graph.graph.read_only import Adjacency, NodeAttributes, ReadOnlyD
 from flowforge_graph.graph.settled import SettledDict
 from flowforge_graph.graph.store import TriggerStore
 from flowforge_graph.graph.walks import levels, reachable
-from flowforge_graph.model import AnyTrigger, DependencyTrigger
+from flowforge_graph.model import AnyTrigger, DependencyEdge, DependencyTrigger
 from flowforge_graph.model.ids import RESERVED_WORKFLOW_IDS, checked_id, checked_name
 
 if TYPE_CHECKING:

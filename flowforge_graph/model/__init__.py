@@ -19,6 +19,7 @@ from flowforge_graph.model.deployments import (
     DriftKind,
     ScheduleDifference,
 )
+from flowforge_graph.model.edges import DependencyEdge
 from flowforge_graph.model.events import Event, EventPage
 from flowforge_graph.model.executions import END_STATUSES, STATUSES, Claim, EndStatus, Execution, ExecutionStatus
 from flowforge_graph.model.external_runs import ExternalEnd, RecordedEnd
@@ -56,6 +57,7 @@ __all__ = [
     "Completion",
     "CompletionResult",
     "Condition",
+    "DependencyEdge",
     "DependencyGraph",
     "DependencyLink",
     "DependencyTrigger",

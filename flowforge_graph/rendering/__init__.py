@@ -1,6 +1,7 @@
 """Diagrams of any DiGraph whose edges carry triggers: one picture as a value, several writers of it.
 
-Everything but ``image`` is pure: the same graph, view and notes give the same text.
+Everything but ``image`` is pure: the same graph, view and notes give the same text. networkx is loaded when a graph is
+read: who only wants the values pays for none.
 """
 
 from flowforge_graph.rendering.diagram import diagram_of

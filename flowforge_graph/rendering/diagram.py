@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import networkx as nx
-
 from flowforge_graph.errors import WorkflowNotFound
 from flowforge_graph.model import CONDITIONS
 from flowforge_graph.rendering.limits import ImageLimits
@@ -16,6 +14,8 @@ from flowforge_graph.rendering.view import DiagramView, WorkflowNote
 from flowforge_graph.rendering.wording import schedule_line
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     AnyGraph: TypeAlias = nx.DiGraph[str]
 
 _NO_NOTE: Final = WorkflowNote()
@@ -63,6 +63,8 @@ def _shown_ids(graph: AnyGraph, view: DiagramView) -> set[str]:
         return {*graph, *view.refused}
     if view.root not in graph:
         raise WorkflowNotFound(view.root)
+    import networkx as nx
+
     downstream = nx.single_source_shortest_path_length(graph, view.root, cutoff=view.depth)
     upstream = nx.single_source_shortest_path_length(graph.reverse(copy=False), view.root, cutoff=view.depth)
     return {*upstream, *downstream, *view.refused}
@@ -79,6 +81,8 @@ def _shown_edges(graph: AnyGraph, shown: set[str], view: DiagramView) -> tuple[s
 
 def _without_implied(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """The transitive reduction; edges within a cycle (a refused one is drawn) imply nothing and stay."""
+    import networkx as nx
+
     graph: AnyGraph = nx.DiGraph(sorted(edges))
     turning = {node for part in nx.strongly_connected_components(graph) if len(part) > 1 for node in part}
     turning |= {node for node in graph if graph.has_edge(node, node)}

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from flowforge_graph.rendering.picture import Box, Diagram, Line
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 def node_link_text(diagram: Diagram) -> str:
     """The node-link form as a JSON text, ending with a newline; ``nx.node_link_graph`` reads the parsed text back."""
+    import networkx as nx
+
     return _text(nx.node_link_data(_plain_graph(diagram), edges="edges"))
 
 
 def cytoscape_text(diagram: Diagram) -> str:
     """What ``nx.cytoscape_data`` makes of the diagram as a JSON text, ending with a newline."""
+    import networkx as nx
+
     return _text(nx.cytoscape_data(_plain_graph(diagram)))
 
 
@@ -28,6 +33,8 @@ def _text(document: Any) -> str:
 
 def _plain_graph(diagram: Diagram) -> nx.DiGraph[str]:
     """The boxes and lines as an ordinary graph, each edge with its triggers."""
+    import networkx as nx
+
     graph: nx.DiGraph[str] = nx.DiGraph()
     if diagram.view.title:
         graph.graph["title"] = diagram.view.title

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ _PAGE: Final = 500
 
 # What stands for an execution: its workflow, or its workflow and its status.
 Key = str | tuple[str, str]
-Expected = Mapping[Key, Any] | Sequence[Any]
+Expected = Mapping[Key, Any] | Sequence[Any] | Set[Key]
 
 
 def assert_cascade(engine: TriggerEngine, expected: Expected, *, root: Execution | str | None = None) -> None:
@@ -26,7 +26,8 @@ def assert_cascade(engine: TriggerEngine, expected: Expected, *, root: Execution
         expected: a mapping of each execution to those that it started, as deep as it goes. An execution is written as
             its workflow's id, or ``(workflow id, status)`` where the status matters. Executions that started nothing
             may be listed: ``{"bronze": ["silver", ("audit", "pending")]}`` says the same as
-            ``{"bronze": {"silver": {}, ("audit", "pending"): {}}}``, and can name one workflow twice.
+            ``{"bronze": {"silver": {}, ("audit", "pending"): {}}}``, and can name one workflow twice. A set says
+            what a list does where each is named once.
         root: the root execution of the cascade, or its id; by default every cascade of the engine is expected.
 
     Executions beside each other may come in any order. What ``start(caused_by=...)`` started counts as started by it.
@@ -64,13 +65,20 @@ def _expected_tree(expected: Any) -> list[_Node]:
     """The roots of what is expected. Nobody writes a tree so deep that recursion would end here."""
     if isinstance(expected, Mapping):
         return [_expected_node(key, below) for key, below in expected.items()]
+    if isinstance(expected, Set):
+        # A set has another order in every process: the difference is drawn in this one.
+        return sorted(map(_expected_leaf, expected), key=lambda node: (node.workflow_id, node.status or ""))
     if isinstance(expected, Sequence) and not isinstance(expected, str):
         return [node for each in expected for node in _listed(each)]
-    raise ValueError(f"a cascade is a mapping of executions to what they started, or a list, not {expected!r}")
+    raise ValueError(f"a cascade is a mapping of executions to what they started, a list or a set, not {expected!r}")
 
 
 def _listed(each: Any) -> list[_Node]:
-    return _expected_tree(each) if isinstance(each, Mapping) else [_expected_node(each, ())]
+    return _expected_tree(each) if isinstance(each, Mapping) else [_expected_leaf(each)]
+
+
+def _expected_leaf(key: Any) -> _Node:
+    return _expected_node(key, ())
 
 
 def _expected_node(key: Any, below: Any) -> _Node:
@@ -128,7 +136,8 @@ def _match(wanted: list[_Node], found: list[_Node]) -> None:
     """Mark what has no twin in the other tree. Of several of one workflow the most alike are twins."""
     pairs = [(wanted, found)]
     for left, right in pairs:
-        for node in left:
+        # What may have any status takes what those that name one leave.
+        for node in sorted(left, key=lambda node: node.status is None):
             node.twin = min(_candidates(node, right), key=lambda other: _unlikeness(node, other), default=None)
             if node.twin is None:
                 _mark_all(node, "-")

@@ -31,10 +31,13 @@ def engine(flowforge_engine: TriggerEngine) -> TriggerEngine:
         {"bronze": {"silver": ["alert"], "audit": {}}},
         {"bronze": ["audit", {"silver": {"alert": {}}}]},
         {("bronze", "completed"): {("audit", "pending"): (), ("silver", "failed"): [("alert", "pending")]}},
+        {"bronze": {"silver": {"alert"}, "audit": set()}},
+        [{"bronze": [{"silver": frozenset({("alert", "pending")})}, "audit"]}],
+        {"bronze": {"silver": {"alert": ()}.keys(), "audit": {}}},
     ],
 )
 def test_what_is_so_passes(engine: TriggerEngine, expected: Any) -> None:
-    """In any order, with statuses or without, as mappings or lists."""
+    """In any order, with statuses or without, as mappings, lists or sets."""
     assert_cascade(engine, expected)
     assert_cascade(engine, expected, root="b1")
 
@@ -60,6 +63,24 @@ def test_a_difference_is_drawn(engine: TriggerEngine) -> None:
     ]
 
 
+def test_what_a_set_misses_is_drawn_in_one_order(engine: TriggerEngine) -> None:
+    """By workflow and status, whatever the order of the set in this process."""
+    names = ("gold", ("copy", "pending"), "copy", "mail", "audit")
+    with pytest.raises(AssertionError) as failure:
+        assert_cascade(engine, {"bronze": [{"silver": set(names)}, "audit"]})
+    drawn = [line.split(" (")[0] for line in str(failure.value).splitlines()]
+    assert drawn[drawn.index("  bronze") : drawn.index("actual:")] == [
+        "  bronze",
+        "  ├─ silver",
+        "- │  ├─ audit",
+        "- │  ├─ copy",
+        "- │  ├─ copy pending",
+        "- │  ├─ gold",
+        "- │  └─ mail",
+        "  └─ audit",
+    ]
+
+
 def test_nothing_is_expected_and_something_is_there(engine: TriggerEngine) -> None:
     """An empty cascade is drawn as such."""
     with pytest.raises(AssertionError, match=r"(?s)expected:\n  \(nothing\)\nactual:\n\+ bronze completed"):
@@ -75,6 +96,16 @@ def test_one_workflow_may_be_started_twice(flowforge_engine: TriggerEngine) -> N
     assert_cascade(flowforge_engine, {"a": [{("b", "completed"): ["c"]}, ("b", "pending")]})
     with pytest.raises(AssertionError, match=r"- └─ b"):
         assert_cascade(flowforge_engine, {"a": ["b", "b", {"b": ["c"]}]})
+
+
+def test_what_names_a_status_is_compared_first(flowforge_engine: TriggerEngine) -> None:
+    """An execution of any status takes none away from one whose status matters, in a list and in a set."""
+    graph_of(("a", "b"), ("a", "b", "on_completion")).create_in(flowforge_engine)
+    _, second = flowforge_engine.complete("e1", "completed", workflow_id="a").triggered
+    flowforge_engine.complete(str(second.execution_id), "completed")
+    assert_cascade(flowforge_engine, {"a": ["b", ("b", "pending")]})
+    assert_cascade(flowforge_engine, {"a": {"b", ("b", "pending")}})
+    assert_cascade(flowforge_engine, {"a": {"b", ("b", "completed")}})
 
 
 def test_other_cascades_are_left_out_by_their_root(engine: TriggerEngine) -> None:
@@ -97,7 +128,19 @@ def test_an_execution_within_a_cascade_is_no_root(engine: TriggerEngine) -> None
         assert "'bronze'" in str(caught.value)
 
 
-@pytest.mark.parametrize("bad", ["bronze", {"bronze": "silver"}, [3], {("bronze", "done"): {}}, {("a", "b", "c"): {}}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "bronze",
+        {"bronze": "silver"},
+        [3],
+        {3},
+        {("silver", "done")},
+        {"bronze": b"silver"},
+        {("bronze", "done"): {}},
+        {("a", "b", "c"): {}},
+    ],
+)
 def test_what_is_no_cascade_is_refused(engine: TriggerEngine, bad: Any) -> None:
     """With a sentence about the part that cannot be read."""
     with pytest.raises(ValueError, match=r"^(a cascade|an execution) is"):

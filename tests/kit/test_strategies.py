@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import subprocess
 import sys
+import unicodedata
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import is_dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -13,8 +20,10 @@ from hypothesis import find as find_in
 from hypothesis import strategies as st
 
 import flowforge_graph
-from flowforge_graph import CycleError, TriggerGraph, validate_cron_expression
+from flowforge_graph import CycleError, TriggerGraph, model, validate_cron_expression
 from flowforge_graph.model import TRIGGER_CLASSES
+from flowforge_graph.model.tokens import public_id
+from flowforge_graph.model.values import Value
 from flowforge_graph.schedules import zone
 from flowforge_graph.schedules.cron import FIELDS
 from flowforge_graph.testing import (
@@ -35,6 +44,15 @@ from flowforge_graph.testing.hypothesis_plugin import STRATEGIES
 from flowforge_graph.testing.strategies.graphs import SHAPES
 from tests.schedules.oracle import BOUNDS
 from tests.support.documents import ROOT
+
+
+def is_value(kind: object) -> bool:
+    """Whether it is a class of frozen values: of the model's kind, a dataclass, or a tuple with names."""
+    return isinstance(kind, type) and (issubclass(kind, Value) or is_dataclass(kind) or hasattr(kind, "_fields"))
+
+
+PUBLIC = {name: getattr(home, name) for home in (model, flowforge_graph) for name in home.__all__}
+VALUES: dict[str, type[Any]] = {name: kind for name, kind in PUBLIC.items() if is_value(kind)}
 
 # Those of Hypothesis itself, whatever the profile of these tests says.
 DEFAULTS = settings(
@@ -58,27 +76,129 @@ ALL: dict[str, st.SearchStrategy[Any]] = {
     "completions": completions(),
     "executions": executions(),
     "workflows": workflows(),
-    **{f"from_type {name}": st.from_type(getattr(flowforge_graph, name)) for name in STRATEGIES},
+    **{f"from_type {name}": st.from_type(kind) for name, kind in VALUES.items()},
     "from_type Trigger": st.from_type(flowforge_graph.Trigger),
 }
 
 
-def smallest(strategy: st.SearchStrategy[Any], condition: Any) -> Any:
+def draw_from(strategy: st.SearchStrategy[Any]) -> None:
+    """Draw as Hypothesis does in a test of its users."""
+
+    @DEFAULTS
+    @given(strategy)
+    def draw(_: object) -> None:
+        return
+
+    draw()
+
+
+def smallest(strategy: st.SearchStrategy[Any], condition: Any, *, of: int = 300) -> Any:
     """The smallest example that meets a condition, the same in each run."""
-    return find_in(strategy, condition, settings=settings(max_examples=300, database=None, derandomize=True))
+    return find_in(strategy, condition, settings=settings(max_examples=of, database=None, derandomize=True))
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_strategy_is_healthy(name: str) -> None:
     """No health check of Hypothesis fails with its own settings: nothing is slow, large, or mostly thrown away."""
     assert not DEFAULTS.suppress_health_check or set(DEFAULTS.suppress_health_check) < set(HealthCheck)
+    draw_from(ALL[name])
+
+
+def test_every_public_value_is_known_to_from_type() -> None:
+    """Those of all rooms, and nothing else; what Hypothesis would make of their annotations is not whole."""
+    assert {name for values in STRATEGIES.values() for name in values} == VALUES.keys()
+    assert {"Workflow", "Health", "SchedulePreview", "DependencyEdge", "ImageLimits", "SkippedNotice"} <= VALUES.keys()
+
+
+@pytest.mark.parametrize("kind", VALUES.values())
+def test_drawn_values_are_what_was_asked_for(kind: type[Any]) -> None:
+    """Of the very class, and its constructor takes what they are made of."""
+    fields = kind.model_fields if issubclass(kind, Value) else inspect.signature(kind).parameters
 
     @DEFAULTS
-    @given(ALL[name])
-    def draw(_: object) -> None:
-        return
+    @given(st.from_type(kind))
+    def check(value: Any) -> None:
+        assert type(value) is kind
+        assert kind(**{field: getattr(value, field) for field in fields}) == value
 
-    draw()
+    check()
+
+
+@pytest.mark.parametrize("kind", [object, Hashable, Iterable])
+def test_nobody_else_draws_our_values(kind: type[Any]) -> None:
+    """Where the package is installed, a suite about something else draws what it would draw without it."""
+
+    @settings(DEFAULTS, max_examples=200, suppress_health_check=list(HealthCheck))
+    @given(st.from_type(kind))
+    def check(value: object) -> None:
+        assert type(value) not in VALUES.values()
+
+    check()
+
+
+@given(
+    st.from_type(model.EventPage),
+    st.from_type(flowforge_graph.SchedulePreview),
+    st.from_type(model.ScheduleDrop),
+    st.from_type(model.NewToken),
+)
+def test_values_are_whole_in_themselves(
+    page: model.EventPage, preview: flowforge_graph.SchedulePreview, drop: model.ScheduleDrop, new: model.NewToken
+) -> None:
+    """As the engine makes them: in order, in one piece with what they hold."""
+    positions = [event.position for event in page.events]
+    assert all(one < next_one for one, next_one in pairwise([0, *positions]))
+    assert not positions or (page.position == positions[-1] and not page.pruned and not page.is_foreign)
+    assert all(one < next_one for one, next_one in pairwise(preview.next_runs))
+    assert (drop.first == drop.last) == (drop.count == 1)
+    assert drop.first <= drop.last < drop.recorded_at
+    assert public_id(new.text) == new.token.id
+    assert new.token.state_at(new.token.created_at) == "active"
+
+
+# A test of time would fail where the machine is busy, as the health check does. What takes the time leaves a file.
+MAKES_TABLES = """
+import os
+from pathlib import Path
+from hypothesis import strategies as st
+from tests.kit.test_strategies import ALL, draw_from
+
+tables = Path(os.environ["HYPOTHESIS_STORAGE_DIRECTORY"], "unicode_data")
+for name, strategy in ALL.items():
+    draw_from(strategy)
+    assert not tables.exists(), name
+draw_from(st.text())
+assert tables.exists(), "Hypothesis keeps its tables elsewhere by now: this test sees nothing"
+"""
+
+
+def test_no_first_draw_makes_a_table_of_unicode(tmp_path: Path) -> None:
+    """Where Hypothesis has kept none, as in a fresh checkout: making one can take longer than a health check allows."""
+    environment = os.environ | {"HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)}
+    program = (sys.executable, "-c", MAKES_TABLES)
+    ran = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        str.isascii,
+        lambda text: unicodedata.normalize("NFC", text) != text,
+        lambda text: "/" in unicodedata.normalize("NFKC", text),
+        lambda text: text.casefold() != text.lower(),
+        lambda text: any(unicodedata.bidirectional(each) in {"R", "AL"} for each in text),
+        lambda text: any(unicodedata.east_asian_width(each) == "W" for each in text),
+        lambda text: any(unicodedata.combining(each) for each in text),
+        lambda text: max(text) > "\uffff",
+        lambda text: " " in text,
+        lambda text: set("'\"<&;%$`") & set(text),
+        lambda text: len(text) > 20,
+    ],
+)
+def test_ids_are_of_every_kind_that_makes_trouble(kind: Callable[[str], object]) -> None:
+    """Of each kind of text that programs get wrong there is an id."""
+    assert kind(smallest(workflow_ids(), kind, of=3_000))
 
 
 @given(cron_expressions(), timezones())
@@ -132,6 +252,11 @@ def test_almost_cycles_are_refused_with_their_chain(almost: AlmostCycle) -> None
         (st.lists(workflow_ids(), unique=True), lambda ids: len(ids) >= 3, "['a', 'b', 'c']"),
         (cron_expressions(), lambda _: True, "'* * * * *'"),
         (timezones(), lambda _: True, "'UTC'"),
+        (
+            st.from_type(model.EventPage),
+            lambda _: True,
+            "EventPage(events=(), position=1, is_complete=False, pruned=False, is_foreign=False)",
+        ),
         (trigger_graphs(), lambda _: True, "graph_of(workflows=('a',))"),
         (trigger_graphs(), lambda graph: len(graph.triggers) >= 2, "graph_of(('a', 'b'), ('b', 'c'))"),
         (

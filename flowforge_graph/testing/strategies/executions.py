@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -22,7 +23,7 @@ from flowforge_graph.testing.strategies.triggers import CONDITION, DELAY_MINUTES
 from flowforge_graph.testing.strategies.values import built, instants
 from flowforge_graph.testing.strategies.workflows import workflows
 
-_ERRORS = st.sampled_from(("no rows", "ValueError: no rows to add")) | names()
+ERRORS = st.sampled_from(("no rows", "ValueError: no rows to add")) | names()
 
 
 def completions(
@@ -41,7 +42,7 @@ def completions(
         "status": st.sampled_from(END_STATUSES),
     }
     ids = _any_workflow_ids() if workflow_ids is None else workflow_ids
-    return built(Completion, required, {"workflow_id": ids, "error": _ERRORS})
+    return built(Completion, required, {"workflow_id": ids, "error": ERRORS})
 
 
 # The argument above has the name that its callers know.
@@ -96,8 +97,13 @@ def _times_of(status: str, run_after: datetime, duration_ms: int) -> dict[str, A
 
 
 @st.composite
-def verdicts(draw: st.DrawFn, *, upstream_execution_id: str | None = None) -> Verdict:
-    """What one trigger answered: triggered, or skipped for any of the reasons."""
+def verdicts(
+    draw: st.DrawFn,
+    *,
+    upstream_execution_id: str | None = None,
+    reasons: Sequence[ReasonCode | None] = (None, *get_args(ReasonCode)),
+) -> Verdict:
+    """What one trigger answered: triggered (None), or skipped for one of the reasons."""
     workflow_id, delay_minutes = draw(_any_workflow_ids()), draw(DELAY_MINUTES)
     said: dict[str, Any] = {
         "upstream_execution_id": upstream_execution_id or draw(numbered_ids("e")),
@@ -109,11 +115,13 @@ def verdicts(draw: st.DrawFn, *, upstream_execution_id: str | None = None) -> Ve
         "delay_minutes": delay_minutes,
     }
     # Everything is drawn for both outcomes: of two examples Hypothesis holds the one with fewer choices for simpler.
-    reason = draw(st.sampled_from((None, *get_args(ReasonCode))))
-    execution_id, ended_at = draw(numbered_ids("e")), draw(instants())
+    reason = draw(st.sampled_from(reasons))
+    ended_at = draw(instants())
     if reason is not None:
         return Verdict(**said, outcome="skipped", reason=reason)
     run_after = ended_at + timedelta(minutes=delay_minutes)
+    # No other verdict on the same completion has it.
+    execution_id = f"{said['upstream_execution_id']} {said['trigger_id']}"
     return Verdict(**said, outcome="triggered", execution_id=execution_id, run_after=run_after)
 
 

@@ -1,4 +1,4 @@
-"""Ids and names: all that the rules allow, mostly plain."""
+"""Ids and names: of every kind that the rules allow, mostly plain."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from typing import Final
 from hypothesis import strategies as st
 
 from flowforge_graph.model.ids import MAX_ID_LENGTH, RESERVED_WORKFLOW_IDS
+from flowforge_graph.testing.strategies.texts import printable_texts
 
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _WORDS: Final = ("bronze", "silver", "gold", "orders", "customers", "daily", "report", "load", "check")
-# What prints is what is neither control, format, surrogate, private, unassigned nor a separator other than the space.
-_PRINTABLE: Final = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
-_OF_IDS: Final = st.characters(exclude_categories=("C", "Z"), include_characters=" ", exclude_characters="/\\")
 
 
 @st.composite
 def workflow_ids(draw: st.DrawFn) -> str:
-    """Every id that a workflow may have: often a letter, else words or whatever the rule allows. Shrinks to ``'a'``."""
+    """Ids of all kinds that a workflow may have: often a letter, else words or strange text. Shrinks to ``'a'``."""
     # The letter is drawn in any case, so that several strange ids shrink to different letters.
     letter = draw(_LETTER)
     return draw(draw(_KINDS_OF_IDS)) or letter
@@ -29,7 +27,7 @@ def _is_workflow_id(text: str) -> bool:
 
 _LETTER = st.sampled_from(LETTERS)
 _WORDS_JOINED = st.lists(st.sampled_from(_WORDS), min_size=1, max_size=3).map("_".join)
-_STRANGE_IDS = st.text(_OF_IDS, min_size=1, max_size=MAX_ID_LENGTH).filter(_is_workflow_id)
+_STRANGE_IDS = printable_texts(min_size=1, max_size=MAX_ID_LENGTH, without="/\\").filter(_is_workflow_id)
 _NOTHING = st.just("")
 _KINDS_OF_IDS = st.sampled_from((_NOTHING, _NOTHING, _WORDS_JOINED, _STRANGE_IDS))
 
@@ -40,5 +38,5 @@ def numbered_ids(letter: str) -> st.SearchStrategy[str]:
 
 
 def names() -> st.SearchStrategy[str]:
-    """Names shown to people: a word, or any text of 1 to 200 printable characters."""
-    return st.sampled_from(_WORDS) | st.text(_PRINTABLE, min_size=1, max_size=MAX_ID_LENGTH)
+    """Names shown to people: a word, or strange text of 1 to 200 printable characters."""
+    return st.sampled_from(_WORDS) | printable_texts(min_size=1, max_size=MAX_ID_LENGTH)

@@ -6,8 +6,9 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from flowforge_graph.schedules import ALIASES, validate_cron_expression, zone_names
+from flowforge_graph.schedules import ALIASES, SchedulePreview, preview_schedule, validate_cron_expression, zone_names
 from flowforge_graph.schedules.cron import FIELDS, Field
+from flowforge_graph.testing.strategies.values import instants
 
 _FAMILIAR: Final = (
     *("0 2 * * *", "*/15 * * * *", "0 * * * *", "30 6 1 * *", "0 9 * * 1", "0 9-17 * * 1-5", "0 0 1,15 * *"),
@@ -36,6 +37,11 @@ def _is_accepted(text: str) -> bool:
 def timezones() -> st.SearchStrategy[str]:
     """IANA names, those where clocks do strange things the more often. Shrinks to ``'UTC'``."""
     return st.sampled_from(REMARKABLE_ZONES) | st.deferred(lambda: st.sampled_from(zone_names()))
+
+
+def schedule_previews() -> st.SearchStrategy[SchedulePreview]:
+    """The next one to five runs of any schedule, after any instant."""
+    return st.builds(preview_schedule, cron_expressions(), timezones(), st.integers(1, 5), instants())
 
 
 def cron_texts() -> st.SearchStrategy[str]:

@@ -6,20 +6,21 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from flowforge_graph.model import CONDITIONS, MAX_DELAY_MINUTES, TRIGGER_CLASSES, AnyTrigger, DependencyTrigger
+from flowforge_graph.model import (
+    CONDITIONS,
+    MAX_DELAY_MINUTES,
+    TRIGGER_CLASSES,
+    AnyTrigger,
+    DependencyEdge,
+    DependencyTrigger,
+)
 from flowforge_graph.schedules import MISFIRE_POLICIES
 from flowforge_graph.testing.strategies.names import names, numbered_ids, workflow_ids
 from flowforge_graph.testing.strategies.schedules import cron_expressions, timezones
-from flowforge_graph.testing.strategies.values import Fields, built
+from flowforge_graph.testing.strategies.values import Fields, built, json_objects
 
 CONDITION = st.sampled_from(CONDITIONS)
 DELAY_MINUTES = st.integers(0, MAX_DELAY_MINUTES)
-_JSON = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
-)
 
 
 def triggers(*kinds: str, workflow_ids: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Any]:
@@ -63,6 +64,13 @@ def _dependencies(draw: st.DrawFn, ids: st.SearchStrategy[str]) -> DependencyTri
     return draw(built(DependencyTrigger, {"id": numbered_ids("t"), **ends}, {**_COMMON, **optional}))
 
 
+@st.composite
+def dependency_edges(draw: st.DrawFn) -> DependencyEdge:
+    """Dependency triggers as the edges of a graph carry them."""
+    trigger, seq = draw(triggers("dependency")), draw(st.integers(1, 2**31))
+    return DependencyEdge._make((*(getattr(trigger, field) for field in DependencyEdge._fields[:-1]), seq))
+
+
 _COMMON: Fields = {"enabled": st.booleans(), "trigger_name": names()}
 _FIELDS: dict[str, tuple[Fields, Fields]] = {
     "manual": ({}, {}),
@@ -76,6 +84,6 @@ _FIELDS: dict[str, tuple[Fields, Fields]] = {
     ),
     "event": (
         {"event_type": st.sampled_from(("arrived", "file.arrived", "left"))},
-        {"event_config": st.dictionaries(st.sampled_from(("path", "size", "kind")), _JSON)},
+        {"event_config": json_objects()},
     ),
 }

@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from flowforge_graph.model import CommandRun, PrefectRun, PythonRun, Workflow
 from flowforge_graph.testing.strategies.names import names, workflow_ids
+from flowforge_graph.testing.strategies.texts import storable_texts
 from flowforge_graph.testing.strategies.values import Fields, built
 
 _PYTHON = st.sampled_from(("steps:load", "orders.steps:check", "steps:Loader.run"))
 _PREFECT = st.sampled_from(("load/nightly", "check/default"))
-_ARGUMENTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+_ARGUMENTS = storable_texts(max_size=20)
 
 
 def command_runs() -> st.SearchStrategy[CommandRun]:
