@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from flowforge_graph.cli.exits import ExitCode, Refusal
+from flowforge_graph.errors import ExtraMissing, needing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -72,15 +73,13 @@ class ApiServer:
 
 def _application(engine: TriggerEngine, options: ApiOptions, hindrance: Callable[[], str | None]) -> FastAPI:
     try:
-        import uvicorn  # noqa: F401 - looked for with the rest, before anything starts
+        with needing("api", "the API"):
+            import uvicorn  # noqa: F401 - looked for with the rest, before anything starts
 
-        from flowforge_graph.api import TokenGuard, create_app
-        from flowforge_graph.api.guards import is_own_machine
-    except ImportError as error:
-        raise Refusal(
-            f"the API needs the extra 'api' (there is no module '{error.name}'):"
-            " pip install 'flowforge-graph[api]', or serve without it by --no-api"
-        ) from error
+            from flowforge_graph.api import TokenGuard, create_app
+            from flowforge_graph.api.guards import is_own_machine
+    except ExtraMissing as error:
+        raise Refusal(f"{error}, or serve without it by --no-api") from error
     for origin in options.cors_origins:
         if not _ORIGIN.fullmatch(origin):
             raise Refusal(

@@ -40,8 +40,9 @@ class PrefectSide:
 
         self._own = TriggerEngine(database, executor=PrefectExecutor(server))
         _wake_each_other(engine, self._own)
-        for each in (engine, self._own):
-            each.subscribe(lambda fact: _tell(fact, say))
+        self._own.subscribe(lambda fact: _tell(fact, say))
+        # Hooks tell the other engine, over the API.
+        engine.subscribe(lambda fact: _tell(fact, say) if isinstance(fact, End) and fact.external_id else None)
         self._no_more_starts, self._stop = threading.Event(), threading.Event()
         follow = PrefectReconciler(self._own, server).run_until
         self._threads = [
@@ -64,7 +65,9 @@ class PrefectSide:
         self._stop.set()
         for thread in self._threads:
             thread.join(_LONGEST_STOP_SECONDS)
-        self._own.close()
+        if not any(thread.is_alive() for thread in self._threads):
+            # What is still handed over stores its flow run's id, until the process ends.
+            self._own.close()
 
     def stop_starting(self) -> None:
         """Hand nothing more over; ends are followed on."""
@@ -94,9 +97,9 @@ def _wake_each_other(one: TriggerEngine, other: TriggerEngine) -> None:
 
 def _tell(fact: Fact, say: Callable[[str], None]) -> None:
     match fact:
-        case ExecutionStarted(external_id=str()):
+        case ExecutionStarted():
             say(f"handed {fact.workflow_id} to Prefect, execution {fact.execution_id}, flow run {fact.external_id}")
-        case End(external_id=str()):
+        case End():
             why = f": {fact.error}" if fact.error else ""
             say(f"{fact.status} {fact.workflow_id} on Prefect, execution {fact.execution_id}{why}")
         case _:

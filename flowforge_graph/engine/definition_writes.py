@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from flowforge_graph.engine.changes import DefinitionChanges
+from flowforge_graph.engine.changes import DefinitionChanges, workflows_of
 from flowforge_graph.engine.context import Context
 from flowforge_graph.engine.freshness import ChangeKind, is_stored
 from flowforge_graph.engine.settlements import Settlements
@@ -153,7 +153,7 @@ class DefinitionWrites:
 
         def check(trigger: AnyTrigger) -> FlowforgeGraphError | None:
             with self._context.live.reading() as graph:
-                for workflow_id in _workflows_of(trigger):
+                for workflow_id in workflows_of(trigger):
                     if workflow_id not in new and (workflow_id in leaving or not is_stored(graph, workflow_id)):
                         return WorkflowNotFound(workflow_id)
             return None
@@ -247,7 +247,7 @@ def _planned(trigger: ScheduledTrigger, stored: AnyTrigger | None, now: datetime
     """
     goes_on = (
         isinstance(stored, ScheduledTrigger)
-        and _rhythm(stored) == _rhythm(trigger)
+        and stored.rhythm == trigger.rhythm
         and (stored.enabled or not trigger.enabled)
     )
     planned_until = stored.planned_until if goes_on and isinstance(stored, ScheduledTrigger) else now
@@ -257,10 +257,6 @@ def _planned(trigger: ScheduledTrigger, stored: AnyTrigger | None, now: datetime
         next_run_at=_next_run(trigger, after=planned_until),
         last_run_at=stored.last_run_at if isinstance(stored, ScheduledTrigger) else None,
     )
-
-
-def _rhythm(trigger: ScheduledTrigger) -> tuple[str, ...]:
-    return (trigger.cron_expression, trigger.timezone, trigger.schedule_owner)
 
 
 def _next_run(trigger: ScheduledTrigger, *, after: datetime) -> datetime | None:
@@ -273,12 +269,6 @@ def _next_run(trigger: ScheduledTrigger, *, after: datetime) -> datetime | None:
 def next_fire_time(trigger: ScheduledTrigger, *, after: datetime) -> datetime | None:
     """The first fire time of the trigger strictly after that instant."""
     return first_fire_time_after(CronExpression.parse(trigger.cron_expression), zone(trigger.timezone), after)
-
-
-def _workflows_of(trigger: AnyTrigger) -> tuple[str, ...]:
-    if isinstance(trigger, DependencyTrigger):
-        return (trigger.workflow_id, trigger.depends_on_workflow_id)
-    return (trigger.workflow_id,)
 
 
 def _repeated_id(trigger: AnyTrigger, seen: set[str]) -> FlowforgeGraphError | None:

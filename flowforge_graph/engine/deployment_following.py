@@ -64,9 +64,11 @@ class FollowedDefinitions:
 
     def delete_workflow(self, workflow_id: str) -> WorkflowDeletion:
         """Delete a workflow with its triggers and their deployments."""
-        before = self._scheduled_of(workflow_id)
+        with self._context.store.database.read() as connection:
+            # No value is read: a row that cannot be read may go as well.
+            ids = self._context.store.triggers.ids_of_schedules(connection, workflow_id)
         deletion = self._definitions.delete_workflow(workflow_id)
-        self._follow(before)
+        self._follow(dict.fromkeys(ids))
         return deletion
 
     # Triggers
@@ -158,7 +160,7 @@ class FollowedDefinitions:
         now = self._stored_schedule(trigger_id)
         if now is None:
             self._sync.remove(trigger_id)
-        elif copied_anew or before is None or _rhythm(before) != _rhythm(now):
+        elif copied_anew or before is None or before.rhythm != now.rhythm:
             self._put(now)
         elif before.enabled != now.enabled:
             self._switch(now)
@@ -169,11 +171,12 @@ class FollowedDefinitions:
             self._sync.put(trigger)
 
     def _switch(self, trigger: ScheduledTrigger) -> None:
-        found = self._sync.ours(trigger.id)
-        if not found and trigger.enabled:
+        if trigger.enabled:
+            # Whole, not only resumed: it may have changed where Prefect could not hear of it.
             self._put(trigger)
-        for deployment in found:
-            (self._prefect.resume if trigger.enabled else self._prefect.pause)(deployment)
+            return
+        for deployment in self._sync.ours(trigger.id):
+            self._prefect.pause(deployment)
 
     def _stored_schedule(self, trigger_id: str) -> ScheduledTrigger | None:
         try:
@@ -219,7 +222,3 @@ def _moved_to_the_engine(stored: StoredDefinitions, changes: DefinitionChanges) 
         before = stored.triggers.get(trigger.id)
         if isinstance(before, ScheduledTrigger) and _is_prefects(before) and not _is_prefects(trigger):
             yield before
-
-
-def _rhythm(trigger: ScheduledTrigger) -> tuple[str, ...]:
-    return (trigger.cron_expression, trigger.timezone, trigger.schedule_owner)

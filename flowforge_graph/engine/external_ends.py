@@ -17,6 +17,7 @@ from flowforge_graph.model import Completion, CompletionResult, EndStatus, Execu
 from flowforge_graph.storage import in_batches, to_instant, to_seconds
 
 ENDS_PER_TRANSACTION: Final = 500
+_PATIENCE_MS: Final = 500
 
 
 class _Naming:
@@ -52,11 +53,10 @@ class ExternalEnds:
         """Record ends in order; one result or error for each. The same end again answers the same."""
         answers: list[Answer] = []
         for some in in_batches(ends, ENDS_PER_TRANSACTION):
-            recorded = self._context.store.database.run(partial(self._record, ends=some))
-            self._note_fires(some, recorded)
-            answers += recorded
+            answers += self._context.store.database.run(partial(self._record, ends=some))
         if answers:
             self._context.wake.call()
+        self._note_fires(ends, answers)
         return answers
 
     def of_execution(self, execution_id: str) -> RecordedEnd | None:
@@ -183,17 +183,21 @@ class ExternalEnds:
         self._context.store.external_ends.note_conflicts(connection, conflicts.values())
 
     def _note_fires(self, ends: Sequence[ExternalEnd], answers: Sequence[Answer]) -> None:
-        """Move on when these triggers fired last: a cache for people, which nothing is planned by.
+        """Move on when Prefect's schedules fired last: a cache for people, by which nothing is planned.
 
-        In a transaction of its own: whoever deletes a workflow locks its triggers before executions, and this one has
-        locked the executions.
+        In a transaction of its own and only where no lock is in its way, since who changes definitions locks triggers
+        before executions: the next fire tells it as well. What was called off before it began did not fire.
         """
-        fired: dict[str, int] = {}
+        now, fired = self._context.now(), dict[tuple[str, str], int]()
         for end, answer in zip(ends, answers, strict=True):
-            if isinstance(answer, CompletionResult) and end.trigger_id is not None and end.fire_time is not None:
-                fired[end.trigger_id] = max(fired.get(end.trigger_id, 0), to_seconds(end.fire_time))
+            if not isinstance(answer, CompletionResult) or not end.run_count:
+                continue
+            if end.trigger_id is not None and end.fire_time is not None and end.fire_time <= now:
+                key = (end.trigger_id, answer.workflow_id)
+                fired[key] = max(fired.get(key, 0), to_seconds(end.fire_time))
         if fired:
-            self._context.store.database.run(partial(self._context.store.triggers.note_fires, fired=fired))
+            work = partial(self._context.store.triggers.note_fires, fired=fired)
+            self._context.store.database.run_if_free(work, patience_ms=_PATIENCE_MS)
 
 
 def _names_of(end: ExternalEnd) -> list[str]:

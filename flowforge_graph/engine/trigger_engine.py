@@ -142,7 +142,10 @@ class TriggerEngine:
         self.close()
 
     def close(self) -> None:
-        """Stop what this process runs, then close the connections (a host's Engine stays open)."""
+        """Stop what this process runs, then close the connections (a host's Engine stays open).
+
+        Whatever asks the database afterwards raises DatabaseError, the live ``graph`` too: take its ``snapshot()``.
+        """
         self._dispatcher.close()
         self._tokens.record_uses()
         self._context.store.database.close()

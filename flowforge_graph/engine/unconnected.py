@@ -17,8 +17,8 @@ from flowforge_graph.engine.questions import Questions
 from flowforge_graph.facts.catalogue import DeploymentNotFollowed
 from flowforge_graph.model import AnyTrigger, ScheduledTrigger, Workflow, WorkflowDeletion
 
-_NOT_CONNECTED: Final = "no Prefect is connected here, and it goes on by what it was told last"
-# What a deployment is made of: other fields are none of Prefect's business.
+_NOT_CONNECTED: Final = "no Prefect is connected here, and it goes by what it was told elsewhere, if anything"
+# What Prefect goes by: other fields are none of its business.
 _FOLLOWED: Final = ("cron_expression", "timezone", "schedule_owner", "enabled")
 
 
@@ -36,20 +36,20 @@ class UnconnectedDefinitions(Definitions):
         before = self._questions.workflow(workflow_id)
         after = super().update_workflow(workflow_id, changes)
         if after.run != before.run:
-            self._tell_of(self._scheduled_of(workflow_id))
+            self._tell_of(self._of_prefect(workflow_id))
         return after
 
     def delete_workflow(self, workflow_id: str) -> WorkflowDeletion:
         """Delete a workflow with its triggers."""
-        before = self._scheduled_of(workflow_id)
+        ids = self._of_prefect(workflow_id)
         deletion = super().delete_workflow(workflow_id)
-        self._tell_of(before)
+        self._tell_of(ids)
         return deletion
 
     def create_triggers(self, triggers: Sequence[AnyTrigger]) -> list[AnyTrigger]:
         """Store new triggers."""
         created = super().create_triggers(triggers)
-        self._tell_of(created)
+        self._tell_of(trigger.id for trigger in created if _seen_by_prefect(trigger) is not None)
         return created
 
     def update_trigger(self, trigger_id: str, changes: Mapping[str, Any]) -> AnyTrigger:
@@ -59,13 +59,14 @@ class UnconnectedDefinitions(Definitions):
         before = self._questions.trigger(trigger_id)
         after = super().update_trigger(trigger_id, changes)
         if _seen_by_prefect(before) != _seen_by_prefect(after):
-            self._tell_of([before, after])
+            self._tell_of([trigger_id])
         return after
 
     def delete_trigger(self, trigger_id: str) -> AnyTrigger:
         """Delete a trigger."""
         deleted = super().delete_trigger(trigger_id)
-        self._tell_of([deleted])
+        if _seen_by_prefect(deleted) is not None:
+            self._tell_of([trigger_id])
         return deleted
 
     def change_definitions(self, decide: Callable[[StoredDefinitions], DefinitionChanges]) -> DefinitionChanges:
@@ -77,27 +78,30 @@ class UnconnectedDefinitions(Definitions):
             return decide(stored)
 
         changes = super().change_definitions(decide_and_remember)
-        stored = seen[-1]
-        changed = [
-            trigger
-            for trigger in changes.put_triggers
-            if _seen_by_prefect(trigger) != _seen_by_prefect(stored.triggers.get(trigger.id))
-        ]
-        before = [stored.triggers[trigger.id] for trigger in changed if trigger.id in stored.triggers]
-        self._tell_of([*changes.deleted_triggers(stored), *changes.rerouted_triggers(stored), *before, *changed])
+        self._tell_of(_unheard(seen[-1], changes))
         return changes
 
-    def _scheduled_of(self, workflow_id: str) -> list[AnyTrigger]:
-        return self._questions.triggers(workflow_id=workflow_id, trigger_type="scheduled", enabled=None, source=None)
+    def _of_prefect(self, workflow_id: str) -> list[str]:
+        """The ids of Prefect's schedules of a workflow. No value is read: a row that cannot be read may go as well."""
+        with self._context.store.database.read() as connection:
+            return self._context.store.triggers.ids_of_schedules(connection, workflow_id, owner="prefect")
 
-    def _tell_of(self, triggers: Iterable[AnyTrigger]) -> None:
-        """Of what has changed, tell what Prefect starts: each trigger once, though it comes as it was and as it is."""
-        for trigger_id in dict.fromkeys(trigger.id for trigger in triggers if _seen_by_prefect(trigger) is not None):
+    def _tell_of(self, trigger_ids: Iterable[str]) -> None:
+        for trigger_id in dict.fromkeys(trigger_ids):
             self._context.facts.tell(DeploymentNotFollowed(trigger_id=trigger_id, error=_NOT_CONNECTED))
 
 
+def _unheard(stored: StoredDefinitions, changes: DefinitionChanges) -> Iterable[str]:
+    """The ids of the triggers of which Prefect should hear after these changes."""
+    gone = [*changes.deleted_triggers(stored), *changes.rerouted_triggers(stored)]
+    yield from (trigger.id for trigger in gone if _seen_by_prefect(trigger) is not None)
+    for trigger in changes.put_triggers:
+        if _seen_by_prefect(trigger) != _seen_by_prefect(stored.triggers.get(trigger.id)):
+            yield trigger.id
+
+
 def _seen_by_prefect(trigger: AnyTrigger | None) -> tuple[object, ...] | None:
-    """What Prefect goes by; None for what it does not start."""
-    if not isinstance(trigger, ScheduledTrigger) or trigger.schedule_owner != "prefect" or not trigger.enabled:
+    """What Prefect goes by; None for what is not its own. Of a disabled trigger it has a paused deployment."""
+    if not isinstance(trigger, ScheduledTrigger) or trigger.schedule_owner != "prefect":
         return None
-    return (trigger.cron_expression, trigger.timezone)
+    return (*trigger.rhythm, trigger.enabled)

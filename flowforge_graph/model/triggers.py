@@ -84,6 +84,12 @@ class ScheduledTrigger(_Trigger):
     last_run_at: Instant | None = None
 
     OWN_FIELDS = frozenset({"cron_expression", "timezone", "misfire_policy", "schedule_owner"})
+
+    @property
+    def rhythm(self) -> tuple[str, ...]:
+        """What its fire times follow from, and who starts it: of another rhythm it is another schedule."""
+        return (self.cron_expression, self.timezone, self.schedule_owner)
+
     __hash__ = _Trigger.__hash__
 
 

@@ -137,9 +137,9 @@ class Database:
         return True
 
     def close(self) -> None:
-        """Close the connections, where the engine is ours; then nothing can be asked of it any more."""
+        """Nothing can be asked of it any more; connections are closed where the engine is ours."""
+        self._is_closed = True
         if self._owns_engine:
-            self._is_closed = True
             self.engine.dispose()
 
     def _refuse_closed(self) -> None:

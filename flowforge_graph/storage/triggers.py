@@ -49,7 +49,8 @@ class TriggerRows:
         )
         self._note_fire = (
             update(self._table)
-            .where(columns.id == bindparam("fired_id"), columns.schedule_owner == "prefect")
+            .where(columns.id == bindparam("fired_id"), columns.workflow_id == bindparam("fired_workflow_id"))
+            .where(columns.schedule_owner == "prefect")
             .where(func.coalesce(columns.last_run_at, -1) < bindparam("fired_at"))
             .values(last_run_at=bindparam("fired_at"))
         )
@@ -112,6 +113,15 @@ class TriggerRows:
                 (row.seq, row.id) for row in connection.execute(select(columns.seq, columns.id).where(touches))
             )
         return [found[seq] for seq in sorted(found)]
+
+    def ids_of_schedules(self, connection: Connection, workflow_id: str, *, owner: str | None = None) -> list[str]:
+        """The ids of the scheduled triggers of a workflow, of all owners or of one; no value is read here either."""
+        if not is_storable_text(workflow_id):
+            return []
+        columns = self._columns
+        query = select(columns.id).where(columns.workflow_id == workflow_id, columns.trigger_type == "scheduled")
+        owned = query if owner is None else query.where(columns.schedule_owner == owner)
+        return list(connection.execute(owned.order_by(columns.seq)).scalars())
 
     def edges(self, connection: Connection) -> Sequence[AnyRow]:
         """All dependency triggers as bare rows with the fields of the graph's edges, in creation order."""
@@ -198,9 +208,12 @@ class TriggerRows:
         }
         return connection.execute(self._advance, values).rowcount == 1
 
-    def note_fires(self, connection: Connection, fired: Mapping[str, int]) -> None:
-        """Store the last fire times, by trigger id, of schedules that Prefect owns; what is known already stays."""
-        values = [{"fired_id": trigger_id, "fired_at": fired[trigger_id]} for trigger_id in sorted(fired)]
+    def note_fires(self, connection: Connection, fired: Mapping[tuple[str, str], int]) -> None:
+        """Store the last fire times, by trigger and workflow, of schedules that Prefect owns; later ones stay."""
+        values = [
+            {"fired_id": trigger_id, "fired_workflow_id": workflow_id, "fired_at": fired_at}
+            for (trigger_id, workflow_id), fired_at in sorted(fired.items())
+        ]
         if values:
             connection.execute(self._note_fire, values)
 

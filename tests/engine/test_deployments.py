@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from flowforge_graph.facts import Fact
 from flowforge_graph.model import Deployment
 from flowforge_graph.schedules import CronExpression, fire_times
 from flowforge_graph.testing import FixedClock, MemoryDeployments
+from tests.engine.support import write
 
 
 @pytest.fixture
@@ -402,12 +403,9 @@ def unconnected(told: list[str]) -> Iterator[TriggerEngine]:
         yield opened
 
 
-@pytest.mark.parametrize("fields", [{"schedule_owner": "engine"}, {"schedule_owner": "prefect", "enabled": False}])
-def test_without_a_prefect_nothing_is_said_of_what_it_does_not_start(
-    unconnected: TriggerEngine, told: list[str], fields: dict[str, Any]
-) -> None:
-    """The engine's schedules, those that nobody starts, and other kinds."""
-    trigger = schedule(unconnected, **fields)
+def test_without_a_prefect_nothing_is_said_of_what_is_not_its_own(unconnected: TriggerEngine, told: list[str]) -> None:
+    """The engine's schedules, and triggers of other kinds."""
+    trigger = schedule(unconnected)
     unconnected.update_trigger(trigger.id, cron_expression="0 4 * * *")
     manual = unconnected.create_trigger(ManualTrigger(workflow_id="a"))
     unconnected.disable_trigger(manual.id)
@@ -417,12 +415,29 @@ def test_without_a_prefect_nothing_is_said_of_what_it_does_not_start(
     assert told == []
 
 
+def test_enabling_brings_what_prefect_did_not_hear_of(
+    engine: TriggerEngine, prefect: MemoryDeployments, told: list[str]
+) -> None:
+    """A trigger that was changed while it was disabled starts as it is now, not as it was."""
+    trigger = schedule(engine, schedule_owner="prefect")
+    engine.disable_trigger(trigger.id)
+    prefect.fault = "connection refused"
+    engine.update_trigger(trigger.id, cron_expression="0 9 * * *")
+    engine.update_workflow("a", run={"prefect": "other/a"})
+    prefect.fault = None
+    engine.enable_trigger(trigger.id)
+    assert state(prefect) == {f"other/flowforge-trigger-{trigger.id}": ("0 9 * * *", True, False)}
+    assert engine.check_deployments() == []
+    assert len(told) == 2
+
+
 def test_without_a_prefect_each_change_of_its_schedules_is_told(unconnected: TriggerEngine, told: list[str]) -> None:
     """Silence would leave a schedule with two owners, or with none."""
     trigger = schedule(unconnected, schedule_owner="prefect")
     changes: list[dict[str, Any]] = [
         {"cron_expression": "0 4 * * *"},
         {"enabled": False},
+        {"cron_expression": "0 5 * * *"},
         {"enabled": True},
         {"schedule_owner": "engine"},
         {"schedule_owner": "prefect"},
@@ -457,3 +472,19 @@ def test_without_a_prefect_none_is_told_twice_or_for_a_name(unconnected: Trigger
     told.clear()
     unconnected.delete_trigger(kept.id)
     assert told == [kept.id]
+
+
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_a_workflow_goes_with_a_schedule_that_cannot_be_read(
+    make_engine: Callable[..., TriggerEngine], prefect: MemoryDeployments, told: list[str], is_connected: bool
+) -> None:
+    """No value is read of what is deleted; Prefect's deployment goes as well, or it is said that it does not."""
+    engine = make_engine(deployments=prefect if is_connected else None)
+    engine.subscribe(lambda fact: told.append(fact.event))
+    engine.create_workflow("a", run={"prefect": "flow/a"})
+    schedule(engine, schedule_owner="prefect")
+    told.clear()
+    write(engine, f"UPDATE workflow_triggers SET created_at = {10**16}")
+    engine.delete_workflow("a")
+    assert prefect.kept == {}
+    assert ("deployment.not_followed" in told) is not is_connected

@@ -79,23 +79,34 @@ def test_a_run_that_nobody_here_started_is_recorded(make_engine: MakeEngine) -> 
     assert started(engine) == ["by-hand", "by-schedule", "by-schedule-again"]
 
 
-@pytest.mark.parametrize(("owner", "last"), [("prefect", 3), ("engine", None)])
+@pytest.mark.parametrize(("owner", "last"), [("prefect", -1), ("engine", None)])
 def test_a_schedule_of_prefects_shows_when_it_fired_last(make_engine: MakeEngine, owner: str, last: int | None) -> None:
     """The latest fire time that was told, in whatever order; nobody else says when the engine's own fired."""
     engine = world(make_engine())
     engine.create_trigger(
         ScheduledTrigger(id="nightly", workflow_id="A", cron_expression="@daily", schedule_owner=owner)
     )
-    days = {day: datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3)}
-    for batch in ([2], [3, 1], [1]):
-        ids_of(engine.record_external_ends([end(f"run-{d}", trigger_id="nightly", fire_time=days[d]) for d in batch]))
+    now = engine.get_workflow("A").created_at
+    assert now is not None
+    days = {day: now + timedelta(days=day) for day in (-3, -2, -1, 1)}
+
+    def fired(day: int, **fields: Any) -> ExternalEnd:
+        return end(f"run-{day}{fields}", trigger_id="nightly", fire_time=days[day], **fields)
+
+    for batch in ([-2], [-1, -3], [-3]):
+        ids_of(engine.record_external_ends([fired(day) for day in batch]))
+    # Called off before it began, of a time that is still to come, of another workflow, or of none: nothing fired.
+    engine.record_external_ends(
+        [
+            fired(1, run_count=0, status="cancelled"),
+            fired(1),
+            end("theirs", workflow_id="B", trigger_id="nightly", fire_time=now),
+            end("nobody's", workflow_id="gone", trigger_id="nightly", fire_time=now),
+        ]
+    )
     trigger = engine.get_trigger("nightly")
     assert isinstance(trigger, ScheduledTrigger)
     assert trigger.last_run_at == (None if last is None else days[last])
-    engine.record_external_ends(
-        [end("gone", workflow_id="gone", trigger_id="nightly", fire_time=datetime(2026, 1, 4, tzinfo=UTC))]
-    )
-    assert engine.get_trigger("nightly") == trigger
 
 
 def test_what_is_started_again_there_is_a_new_execution(make_engine: MakeEngine) -> None:

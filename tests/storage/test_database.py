@@ -45,16 +45,18 @@ def test_a_host_may_bring_its_own_engine(database_url: str, clock: FixedClock) -
     host.dispose()
 
 
-@pytest.mark.parametrize("where", ["memory", "database"])
+@pytest.mark.parametrize("where", ["memory", "database", "host's"])
 def test_a_closed_engine_says_that_it_is_closed(database_url: str, where: str) -> None:
     """Reading and writing; an empty database in memory opened anew would speak of tables that are not there."""
-    engine = TriggerEngine("sqlite://" if where == "memory" else database_url)
+    host = create_engine(database_url)
+    engine = TriggerEngine({"memory": "sqlite://", "database": database_url, "host's": host}[where])
     engine.create_workflow("A")
     engine.close()
     for ask in (engine.list_workflows, lambda: engine.create_workflow("B"), engine.tick):
         with pytest.raises(DatabaseError, match=r"^this engine on .* is closed: open another one$"):
             ask()
     engine.close()
+    host.dispose()
 
 
 def test_a_host_may_bring_an_engine_in_autocommit(database_url: str, clock: FixedClock) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
@@ -159,12 +161,29 @@ def role_without_rights(url: str) -> Iterator[str]:
 def test_who_may_make_no_schema_is_told(postgres_url: str) -> None:
     """PostgreSQL: a sentence, and nothing is made; one that somebody else made is enough."""
     with role_without_rights(postgres_url) as url:
-        with pytest.raises(DatabaseError, match="permission denied for database"):
+        with pytest.raises(
+            DatabaseError,
+            match=r"^the schema 'ours' is not there and could not be made \(permission denied.*CREATE SCHEMA",
+        ):
             TriggerEngine(url, schema="ours")
         with opened(postgres_url) as host, host.begin() as connection:
             connection.exec_driver_sql(f"CREATE SCHEMA ours AUTHORIZATION {make_url(url).username}")
         with TriggerEngine(url, schema="ours") as engine:
             engine.create_workflow("A")
+
+
+def test_several_installations_may_make_one_schema_at_once(postgres_url: str) -> None:
+    """PostgreSQL itself says that it is there already, where two make it at the same instant."""
+    prefixes = [f"p{number}_" for number in range(8)]
+    begin = Barrier(len(prefixes))
+
+    def install(prefix: str) -> None:
+        begin.wait()
+        TriggerEngine(postgres_url, schema="ours", table_prefix=prefix).close()
+
+    with ThreadPoolExecutor(len(prefixes)) as pool:
+        list(pool.map(install, prefixes))
+    assert {f"{prefix}workflows" for prefix in prefixes} <= table_names(postgres_url, "ours")
 
 
 def test_sqlite_has_no_schemas(sqlite_url: str) -> None:

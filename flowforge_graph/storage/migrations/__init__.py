@@ -10,9 +10,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select, table, text
 from sqlalchemy import column as sql_column
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.schema import CreateSchema
 
-from flowforge_graph.errors import DatabaseNewer, TableConflict
+from flowforge_graph.errors import DatabaseError, DatabaseNewer, TableConflict
 from flowforge_graph.storage.tables import SINCE, Tables
 
 FIRST = "0001"
@@ -53,15 +54,28 @@ def upgrade(connection: Connection, tables: Tables, *, prefix: str) -> None:
 def _wait_for_other_migrations(connection: Connection, tables: Tables) -> None:
     """Let one process migrate at a time; on SQLite the write transaction does that already."""
     if connection.dialect.name == "postgresql":
-        key = f"{tables.metadata.schema}.{tables.version_table}"
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": key})
+        _lock(connection, f"{tables.metadata.schema}.{tables.version_table}")
+
+
+def _lock(connection: Connection, key: str) -> None:
+    """Hold this lock of PostgreSQL's until the transaction ends."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": key})
 
 
 def _make_namespace(connection: Connection, tables: Tables) -> None:
     """Make the PostgreSQL schema that is named, where it is not there; it takes the right to create in the database."""
     name = tables.metadata.schema
-    if name is not None and not inspect(connection).has_schema(name):
+    if name is None or inspect(connection).has_schema(name):
+        return
+    # Two installations in one schema wait for each other here only; each has a lock of its own already.
+    _lock(connection, f"schema {name}")
+    try:
         connection.execute(CreateSchema(name, if_not_exists=True))
+    except ProgrammingError as error:
+        raise DatabaseError(
+            f"the schema '{name}' is not there and could not be made ({error.orig}): "
+            "have it made by somebody who may, with CREATE SCHEMA … AUTHORIZATION …"
+        ) from error
 
 
 def known_versions() -> set[str]:

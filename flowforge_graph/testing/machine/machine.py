@@ -11,6 +11,7 @@ from typing import Any, ClassVar, cast
 from unittest import TestCase
 from weakref import WeakSet
 
+import hypothesis
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -63,19 +64,25 @@ _STATUS = st.sampled_from(("completed", "completed", *END_STATUSES))
 _STATUS_OR_PENDING = st.sampled_from(("completed", "completed", "completed", *END_STATUSES, "pending"))
 
 
+class _Suite(TestCase):
+    """What type checkers know of a machine's ``TestCase``."""
+
+    settings: ClassVar[hypothesis.settings]
+
+
 class _QuickTestCase:
     """``TestCase`` with settings without Hypothesis' explanations, which would trace every line of the engine."""
 
     def __init__(self) -> None:
         self._made: WeakSet[type[TestCase]] = WeakSet()
 
-    def __get__(self, _: object, machine: type[TriggerEngineMachine]) -> type[TestCase]:
+    def __get__(self, _: object, machine: type[TriggerEngineMachine]) -> type[_Suite]:
         case: Any = super(TriggerEngineMachine, machine).TestCase
         if case not in self._made:
             # Once: what a suite then assigns is the suite's.
             case.settings = settings(case.settings, phases=set(case.settings.phases) - {Phase.explain})
             self._made.add(case)
-        return cast("type[TestCase]", case)
+        return cast("type[_Suite]", case)
 
 
 class TriggerEngineMachine(RuleBasedStateMachine):
@@ -385,9 +392,12 @@ class TriggerEngineMachine(RuleBasedStateMachine):
             self.memory.look(self.engine)
             born = [execution for execution in self.memory.sight.executions.values() if execution.id not in seen]
             seen.update(execution.id for execution in born)
-            for execution in born:
+            for execution_id in [execution.id for execution in born]:
+                # As it is by now: a host may have ended it along with another one.
+                execution = self.memory.sight.executions[execution_id]
                 if not execution.has_ended and execution.run_after <= self.clock.now():
                     self._complete(execution, status if execution.hop == 0 else "completed")
+                    self.memory.look(self.engine)
 
     @precondition(lambda self: self.known_executions)
     @rule(execution=_drawn_from(lambda machine: machine.known_executions), status=_STATUS)

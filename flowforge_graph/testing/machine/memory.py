@@ -80,6 +80,8 @@ class Memory:
         self.verdicts: dict[str, list[Verdict]] = {}
         self.labels: dict[str, str] = {}
         self._causes: dict[tuple[str, str], str] = {}
+        # The triggers that changed since the last look, perhaps more than once.
+        self._touched: frozenset[str] = frozenset()
         self._position = 0
 
     @property
@@ -94,6 +96,7 @@ class Memory:
         """
         events = self._new_events(engine)
         before, self.sight = self.sight, self._sight_after(events, engine)
+        self._touched = frozenset(event.subject_id for event in events if event.kind == "trigger")
         changed = list(dict.fromkeys(event.subject_id for event in events if event.kind == "execution"))
         for execution_id in changed:
             self.labels.setdefault(execution_id, self._label_of(self.sight.executions[execution_id]))
@@ -229,7 +232,9 @@ class Memory:
             yield f"{self.labels[execution.id]} was dispatched, and its trigger starts it no more (rule 14)"
 
     def _may_start(self, execution: Execution, before: Sight) -> bool:
-        """Whether its trigger may start an execution, by this sight or, where that changed meanwhile, the last one."""
+        """Whether its trigger may start an execution, by this sight or the last one, or by what was between the two."""
+        if execution.trigger_id in self._touched:
+            return True
         triggers = (sight.triggers.get(str(execution.trigger_id)) for sight in (before, self.sight))
         return any(
             trigger is not None and trigger.enabled and _upstream_of(trigger) == execution.upstream_workflow_id
