@@ -188,11 +188,11 @@ class ExternalEnds:
         In a transaction of its own and only where no lock is in its way, since who changes definitions locks triggers
         before executions: the next fire tells it as well. What was called off before it began did not fire.
         """
-        now, fired = self._context.now(), dict[tuple[str, str], int]()
+        fired: dict[tuple[str, str], int] = {}
         for end, answer in zip(ends, answers, strict=True):
             if not isinstance(answer, CompletionResult) or not end.run_count:
                 continue
-            if end.trigger_id is not None and end.fire_time is not None and end.fire_time <= now:
+            if end.trigger_id is not None and end.fire_time is not None:
                 key = (end.trigger_id, answer.workflow_id)
                 fired[key] = max(fired.get(key, 0), to_seconds(end.fire_time))
         if fired:
