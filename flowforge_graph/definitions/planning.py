@@ -22,7 +22,7 @@ from typing import Any, Final, Literal, Protocol
 from flowforge_graph.definitions.checking import add_in_file_order, refuse_unknown_upstreams
 from flowforge_graph.definitions.loading import Definitions
 from flowforge_graph.definitions.trigger_ids import described, free_id, full_key
-from flowforge_graph.engine.changes import DefinitionChanges, StoredDefinitions
+from flowforge_graph.engine.changes import DefinitionChanges, StoredDefinitions, workflows_of
 from flowforge_graph.errors import DuplicateTrigger, WorkflowConflict, shown
 from flowforge_graph.graph import TriggerGraph
 from flowforge_graph.graph.duplicates import unique_key
@@ -205,18 +205,13 @@ def _removed_triggers(
 
 def _refuse_to_prune_under_others(definitions: Definitions, stored: StoredDefinitions, pruned: frozenset[str]) -> None:
     for row in stored.triggers.values() if pruned else ():
-        hangs_on = pruned.intersection(_workflows_of(row))
+        hangs_on = pruned.intersection(workflows_of(row))
         if hangs_on and row.source != definitions.name:
             owner = f"source '{row.source}'" if row.source else "the API"
             raise WorkflowConflict(
                 f"workflow '{min(hangs_on)}' cannot be pruned, because the {described(row)} was made by {owner} "
                 f"and would go with it; delete trigger '{row.id}' first"
             )
-
-
-def _workflows_of(trigger: AnyTrigger) -> tuple[str, ...]:
-    upstream = (trigger.depends_on_workflow_id,) if isinstance(trigger, DependencyTrigger) else ()
-    return (trigger.workflow_id, *upstream)
 
 
 def _wanted(
@@ -296,7 +291,7 @@ class _Changes:
         pruned = {workflow.id for workflow in workflows}
         for trigger in triggers:
             self._planned.append(_removal("trigger", trigger, _file_fields(trigger), described(trigger)))
-            if pruned.isdisjoint(_workflows_of(trigger)):
+            if pruned.isdisjoint(workflows_of(trigger)):
                 self._deleted_triggers.append(trigger.id)
         for workflow in workflows:
             self._planned.append(_removal("workflow", workflow, _WORKFLOW_FIELDS, f"workflow '{workflow.id}'"))

@@ -96,6 +96,7 @@ def test_every_error_of_the_package_has_a_code() -> None:
     """But those that no request can meet; the more special class decides."""
     met_by_none = {
         "DispatchError",
+        "ExtraMissing",
         "InvalidDefinition",
         "PermanentDispatchError",
         "FlowforgeGraphError",
@@ -112,7 +113,6 @@ def test_every_error_of_the_package_has_a_code() -> None:
 
 def test_a_database_that_does_not_answer_is_503(client: TestClient, engine: TriggerEngine) -> None:
     """With a hint when to come again; the process lives, and is not ready."""
-    engine.close()
 
     def unreachable(*_: Any, **__: Any) -> Any:
         raise errors.DatabaseUnreachable("the database postgresql://host answered: gone")

@@ -175,8 +175,8 @@ BUGS = {
         """,
     ),
     "a changed schedule goes on as it was": Bug(
-        place="engine.definition_writes._rhythm",
-        is_now=nothing,
+        place="model.triggers.ScheduledTrigger.rhythm",
+        is_now=property(nothing),
         rule="16",
         script=f"""
         define(node=0, workflows=['a'], triggers=[{MINUTELY}}}])
