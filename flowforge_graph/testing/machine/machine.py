@@ -7,12 +7,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, cast
-from unittest import TestCase
-from weakref import WeakSet
+from typing import Any, ClassVar
 
-import hypothesis
-from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -33,6 +29,7 @@ from flowforge_graph.testing.databases import fresh_database
 from flowforge_graph.testing.fakes import FixedClock, RecordingExecutor
 from flowforge_graph.testing.graphs import ReadableGraph
 from flowforge_graph.testing.machine.memory import Memory, sight_of
+from flowforge_graph.testing.machine.suites import QuickTestCase
 from flowforge_graph.testing.strategies import trigger_graphs
 
 
@@ -64,27 +61,6 @@ _STATUS = st.sampled_from(("completed", "completed", *END_STATUSES))
 _STATUS_OR_PENDING = st.sampled_from(("completed", "completed", "completed", *END_STATUSES, "pending"))
 
 
-class _Suite(TestCase):
-    """What type checkers know of a machine's ``TestCase``."""
-
-    settings: ClassVar[hypothesis.settings]
-
-
-class _QuickTestCase:
-    """``TestCase`` with settings without Hypothesis' explanations, which would trace every line of the engine."""
-
-    def __init__(self) -> None:
-        self._made: WeakSet[type[TestCase]] = WeakSet()
-
-    def __get__(self, _: object, machine: type[TriggerEngineMachine]) -> type[_Suite]:
-        case: Any = super(TriggerEngineMachine, machine).TestCase
-        if case not in self._made:
-            # Once: what a suite then assigns is the suite's.
-            case.settings = settings(case.settings, phases=set(case.settings.phases) - {Phase.explain})
-            self._made.add(case)
-        return cast("type[_Suite]", case)
-
-
 class TriggerEngineMachine(RuleBasedStateMachine):
     """Asks an engine for everything that hosts ask for, in any order, restarts included, and checks what it answers.
 
@@ -113,7 +89,7 @@ class TriggerEngineMachine(RuleBasedStateMachine):
     workflow_ids: ClassVar[Sequence[str]] = "abcd"
     cron_expressions: ClassVar[Sequence[str]] = ("*/5 * * * *", "0 * * * *")
 
-    TestCase = _QuickTestCase()  # type: ignore[assignment]  # Hypothesis types its own descriptor
+    TestCase = QuickTestCase()  # type: ignore[assignment]  # Hypothesis types its own descriptor
 
     def __init__(self) -> None:
         super().__init__()

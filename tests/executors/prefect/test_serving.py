@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
+
+import pytest
 
 from flowforge_graph import TriggerEngine
+from flowforge_graph.cli import prefect_side
+from flowforge_graph.executors.prefect import PrefectExecutor, PrefectServer
 from tests.executors.prefect.processes import eventually
 from tests.support.prefect_servers import free_port
 from tests.support.serving import serving
@@ -61,3 +66,27 @@ def test_the_log_says_what_ended_on_prefect_whoever_tells_of_it(tmp_path: Path) 
         assert server.stop() == 0, server.said
     assert "failed there on Prefect, execution x: no disk" in server.said
     assert "hosted" not in server.said
+
+
+def test_a_hand_over_that_outlasts_the_stop_stores_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database stays open to it: the flow run is there, and nobody need find out by a second try."""
+    database = f"sqlite:///{tmp_path / 'flowforge.db'}"
+    asked, may_answer = Event(), Event()
+
+    def slow(*_: object) -> str:
+        asked.set()
+        assert may_answer.wait(60)
+        return "run"
+
+    monkeypatch.setattr(PrefectExecutor, "start", slow)
+    monkeypatch.setattr(prefect_side, "_LONGEST_STOP_SECONDS", 0.1)
+    with TriggerEngine(database) as engine, PrefectServer(nobody()) as server:
+        engine.create_workflow("there", run={"prefect": "flow/main"})
+        engine.start("there", execution_id="t")
+        with prefect_side.PrefectSide(engine, server, database, lambda _: None) as side:
+            assert asked.wait(60)
+        may_answer.set()
+        eventually(lambda: engine.get_execution("t").external_id == "run", "the run is stored")
+        assert (engine.get_execution("t").status, engine.get_execution("t").attempt) == ("running", 1)
+        eventually(lambda: not side.is_alive, "its threads end")
+        side.__exit__()
